@@ -1,0 +1,130 @@
+package fanfold
+
+import "encoding/binary"
+
+// BatchLen is the depth of an Emitter's queue: a Sink sees that many records in one call, so that it
+// can overlap the cache misses of its look-ups.
+const BatchLen = 32
+
+// batchBytesMax is when a queue is flushed although it is not full: it bounds what waits in it.
+const batchBytesMax = 256 << 10
+
+// Batch is the queue between user code and a Sink: structure of arrays, Len entries. Entry i has the
+// key's first 16 bytes, zero-padded and little-endian, in K0[i] and K1[i].
+type Batch struct {
+	Len    int
+	K0, K1 [BatchLen]uint64
+	Hash   [BatchLen]uint64 // of the key: for tables, not for partitions
+	N      [BatchLen]int64  // the number given to Add
+	Off    [BatchLen]uint32 // in Bytes: the whole key, and behind it the value
+	KeyLen [BatchLen]uint32
+	ValLen [BatchLen]uint32 // or Number, or NoValue
+	Bytes  []byte
+}
+
+// What Batch.ValLen says of an entry that has no value bytes.
+const (
+	Number  = ^uint32(0)     // the entry came from Add: N is its number
+	NoValue = ^uint32(0) - 1 // the entry came from Emit with a nil value, which is not an empty one
+)
+
+// Key is the key of entry i. Like Value, it is valid until the Sink returns.
+func (b *Batch) Key(i int) []byte {
+	off := b.Off[i]
+	return b.Bytes[off : off+b.KeyLen[i]]
+}
+
+// Value is the value of entry i, which came from Emit: nil where there is none.
+func (b *Batch) Value(i int) []byte {
+	if b.ValLen[i] >= NoValue {
+		return nil
+	}
+	off := b.Off[i] + b.KeyLen[i]
+	return b.Bytes[off : off+b.ValLen[i]]
+}
+
+// Sink takes what user code emits. It must not keep the Batch or a part of it.
+type Sink interface {
+	Flush(*Batch) error
+}
+
+// Emitter is how user code hands over records. It is not safe for concurrent use. Add and Emit
+// return nothing: the sink's first error is kept, what follows is dropped, and the attempt ends.
+type Emitter struct {
+	b    Batch
+	sink Sink
+	err  error
+}
+
+// NewEmitter is for the system and for tests of programs.
+func NewEmitter(s Sink) *Emitter { return &Emitter{sink: s} }
+
+// Add emits a key with a number, for a Fold of Sum, Count, Min or Max. Programs without a Fold see
+// the number as decimal text. The key may be reused after the call.
+func (e *Emitter) Add(key []byte, n int64) {
+	i := e.put(key)
+	e.b.N[i], e.b.ValLen[i] = n, Number
+	e.next()
+}
+
+// Emit emits a key with a value. A nil value is none: such a record is printed as its key alone,
+// while an empty value leaves the TAB behind the key. Both slices may be reused after the call.
+func (e *Emitter) Emit(key, value []byte) {
+	i := e.put(key)
+	e.b.ValLen[i] = uint32(len(value))
+	if value == nil {
+		e.b.ValLen[i] = NoValue
+	}
+	e.b.Bytes = append(e.b.Bytes, value...)
+	e.next()
+}
+
+// Flush hands what is queued to the sink. The system calls it at the end of each attempt.
+func (e *Emitter) Flush() {
+	if e.err == nil && e.b.Len > 0 {
+		e.err = e.sink.Flush(&e.b)
+	}
+	e.b.Len, e.b.Bytes = 0, e.b.Bytes[:0]
+}
+
+// Err is the sink's first error. User code that works long between records may look at it.
+func (e *Emitter) Err() error { return e.err }
+
+// put queues a key and returns its entry.
+func (e *Emitter) put(key []byte) int {
+	b := &e.b
+	i := b.Len
+	k0, k1 := keyWords(key)
+	b.K0[i], b.K1[i] = k0, k1
+	h := (k0 ^ 0x9E3779B97F4A7C15) * (k1 ^ uint64(len(key)) | 1)
+	b.Hash[i] = h ^ h>>32
+	b.Off[i], b.KeyLen[i] = uint32(len(b.Bytes)), uint32(len(key))
+	b.Bytes = append(b.Bytes, key...)
+	return i
+}
+
+func (e *Emitter) next() {
+	if e.b.Len++; e.b.Len == BatchLen || len(e.b.Bytes) >= batchBytesMax {
+		e.Flush()
+	}
+}
+
+// keyWords loads the first 16 bytes of a key, zero-padded, without reading past its end.
+func keyWords(k []byte) (a, b uint64) {
+	switch n := uint(len(k)); {
+	case n >= 16:
+		return binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[8:])
+	case n > 8:
+		return binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[n-8:]) >> (8 * (16 - n))
+	case n == 8:
+		return binary.LittleEndian.Uint64(k), 0
+	case n >= 4:
+		lo := uint64(binary.LittleEndian.Uint32(k))
+		hi := uint64(binary.LittleEndian.Uint32(k[n-4:]))
+		return lo | hi<<(8*(n-4)), 0
+	}
+	for i, c := range k {
+		a |= uint64(c) << (8 * i)
+	}
+	return a, 0
+}

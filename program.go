@@ -1,0 +1,96 @@
+package fanfold
+
+// Program is named code that a job runs. The functions make one value per attempt, so that values
+// may hold state without locks: an attempt runs on one goroutine. A Program with neither Reduce nor
+// Fold is map-only: its output comes in input order.
+type Program struct {
+	Name   string // as given on the command line: letters, digits, '-', '_' and '.'
+	Doc    string // one line for `fanfold help`
+	Params []Param
+
+	Map func(*Task) (Mapper, error)
+
+	// Fold is a ready-made aggregation that serves as combiner and reducer. With it, the mapper
+	// calls Emitter.Add (Sum, Count, Min, Max) or Emitter.Emit (First, Distinct), and Reduce
+	// stays nil.
+	Fold Fold
+
+	// Combine, if set, pre-reduces at the map side. It runs zero or more times on any subset of a
+	// key's values, must emit only the key it was given, and must not change the result.
+	Combine func(*Task) (Reducer, error)
+	Reduce  func(*Task) (Reducer, error)
+
+	// Reducers is the number of partitions when the job does not say; 0: one per slot.
+	Reducers int
+	// Sort is the order of the output when the job does not say.
+	Sort Order
+}
+
+// Param documents one parameter (`-p name=value`) of a program.
+type Param struct {
+	Name, Default, Doc string
+}
+
+// Record is what a mapper reads: one line without its LF. Key is empty unless the input format has
+// keys. Both are valid only during the call.
+type Record struct {
+	Key, Value []byte
+	Offset     int64 // of the record's first byte in the input named by Task.Input
+}
+
+// Mapper turns records into keys and values. An error fails the attempt.
+type Mapper interface {
+	Map(rec Record, emit *Emitter) error
+}
+
+// BlockMapper is a Mapper that prefers whole blocks: one call per block of complete lines, each
+// ending in LF but perhaps the last of the input. When a Mapper has it, Map is not called. Offset
+// is that of the block's first byte. The block is valid, and may be overwritten, during the call.
+type BlockMapper interface {
+	MapBlock(block []byte, offset int64, emit *Emitter) error
+}
+
+// Closer is for mappers and reducers that hold something back: Close runs once after the last
+// record of an attempt, and what it emits counts. It also runs, with a nil Emitter, when the attempt
+// ends early, so that resources are released.
+type Closer interface {
+	Close(emit *Emitter) error
+}
+
+// Reducer sees each key of its partition once, in bytes.Compare order of the keys, with all its
+// values in the order of the inputs. An error fails the attempt.
+type Reducer interface {
+	Reduce(key []byte, values *Values, emit *Emitter) error
+}
+
+// Order is how output records are ordered.
+type Order uint8
+
+// The orders of output.
+const (
+	SortDefault Order = iota // the program's; SortKey when it does not say
+	SortKey                  // by the bytes of the key
+	SortValue                // by the value as a number, greatest first, ties by key
+	SortNone                 // as emitted, partition by partition
+)
+
+var orderNames = [...]string{"default", "key", "value", "none"}
+
+// String is the order's name in flags.
+func (o Order) String() string { return orderNames[min(int(o), len(orderNames)-1)] }
+
+// Fold is a ready-made aggregation of the values of one key, applied inside the tables of the
+// shuffle, at the map side and at the reduce side.
+type Fold uint8
+
+// The folds. Sum, Count, Min and Max work on the int64 given to Emitter.Add; a sum that overflows
+// is an error. First keeps the value that comes first in input order. Distinct keeps the key alone.
+const (
+	NoFold Fold = iota
+	Sum
+	Count // counts calls; the number given to Add is not looked at
+	Min
+	Max
+	First
+	Distinct
+)

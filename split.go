@@ -1,0 +1,55 @@
+package fanfold
+
+// Codec is how an input is compressed, found by its first bytes.
+type Codec uint8
+
+// The codecs.
+const (
+	Plain Codec = iota
+	Gzip
+	Zstd
+	Bzip2
+)
+
+// Range is a piece of one input. A plain range [Offset, Offset+Length) owns every line whose first
+// byte lies in it. A range of a compressed input is always the whole of it.
+type Range struct {
+	Name   string // as the job named it, or found it
+	Offset int64  // bytes
+	Length int64  // bytes
+	Codec  Codec
+
+	// Size, ModTime and Tag are the input's identity when the job was submitted: an input that
+	// differs from it, at open or at the end of the read, fails the job.
+	Size    int64  // bytes
+	ModTime int64  // nanoseconds since 1970
+	Tag     string // device and inode, or an entity tag
+}
+
+// Split is what one map task reads: ranges in order, or else the client's own bytes (Inline).
+type Split struct {
+	Ranges []Range
+	Inline []byte // whole lines; Name of the input is "-"
+	Offset int64  // of Inline in the client's stream
+	First  bool   // Inline: whether it is the stream's first
+}
+
+// Output is what one attempt leaves behind: the manifest that a commit makes visible.
+//
+// An intermediate output has one part for each partition, a final one exactly one part. Parts are
+// either all in File, below the attempt's directory (or, for jobs with an output folder, below
+// that), or all inline.
+type Output struct {
+	File    string   // relative path; "": inline, or nothing at all
+	Bytes   int64    // size of File
+	CRC     uint32   // Castagnoli, of a final output's bytes
+	Inline  [][]byte // one part per partition; an empty part holds nothing
+	Records int64    // records in all parts
+}
+
+// The limits of what travels inline; above them an output goes to a file.
+const (
+	InlinePartMax    = 64 << 10 // bytes of one part
+	InlineAttemptMax = 1 << 20  // bytes of all parts of an attempt
+	InlineJobMax     = 8 << 20  // bytes of all parts of a job
+)
