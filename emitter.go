@@ -1,16 +1,26 @@
 package fanfold
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
-// BatchLen is the depth of an Emitter's queue: a Sink sees that many records in one call, so that it
-// can overlap the cache misses of its look-ups.
+// BatchLen is the depth of an Emitter's queue: a Sink sees that many records in one call, so that
+// it can overlap the cache misses of its look-ups.
 const BatchLen = 32
+
+// RecordMax bounds a record, in bytes: a line that is read, a key or a value that is emitted. What
+// is longer is an error of KindTooLarge.
+const RecordMax = 256 << 20
 
 // batchBytesMax is when a queue is flushed although it is not full: it bounds what waits in it.
 const batchBytesMax = 256 << 10
 
-// Batch is the queue between user code and a Sink: structure of arrays, Len entries. Entry i has the
-// key's first 16 bytes, zero-padded and little-endian, in K0[i] and K1[i].
+// batchBytesKept is how much a queue holds on to after records that were larger than it.
+const batchBytesKept = 4 * batchBytesMax
+
+// Batch is the queue between user code and a Sink: structure of arrays, Len entries. Entry i has
+// the key's first 16 bytes, zero-padded and little-endian, in K0[i] and K1[i].
 type Batch struct {
 	Len    int
 	K0, K1 [BatchLen]uint64
@@ -36,8 +46,11 @@ func (b *Batch) Key(i int) []byte {
 
 // Value is the value of entry i, which came from Emit: nil where there is none.
 func (b *Batch) Value(i int) []byte {
-	if b.ValLen[i] >= NoValue {
+	switch {
+	case b.ValLen[i] >= NoValue:
 		return nil
+	case b.ValLen[i] == 0: // not nil, although Bytes may be
+		return []byte{}
 	}
 	off := b.Off[i] + b.KeyLen[i]
 	return b.Bytes[off : off+b.ValLen[i]]
@@ -62,6 +75,10 @@ func NewEmitter(s Sink) *Emitter { return &Emitter{sink: s} }
 // Add emits a key with a number, for a Fold of Sum, Count, Min or Max. Programs without a Fold see
 // the number as decimal text. The key may be reused after the call.
 func (e *Emitter) Add(key []byte, n int64) {
+	if len(key) > RecordMax {
+		e.tooLarge(key, nil)
+		return
+	}
 	i := e.put(key)
 	e.b.N[i], e.b.ValLen[i] = n, Number
 	e.next()
@@ -70,6 +87,10 @@ func (e *Emitter) Add(key []byte, n int64) {
 // Emit emits a key with a value. A nil value is none: such a record is printed as its key alone,
 // while an empty value leaves the TAB behind the key. Both slices may be reused after the call.
 func (e *Emitter) Emit(key, value []byte) {
+	if len(key) > RecordMax || len(value) > RecordMax {
+		e.tooLarge(key, value)
+		return
+	}
 	i := e.put(key)
 	e.b.ValLen[i] = uint32(len(value))
 	if value == nil {
@@ -85,6 +106,9 @@ func (e *Emitter) Flush() {
 		e.err = e.sink.Flush(&e.b)
 	}
 	e.b.Len, e.b.Bytes = 0, e.b.Bytes[:0]
+	if cap(e.b.Bytes) > batchBytesKept {
+		e.b.Bytes = nil
+	}
 }
 
 // Err is the sink's first error. User code that works long between records may look at it.
@@ -96,8 +120,7 @@ func (e *Emitter) put(key []byte) int {
 	i := b.Len
 	k0, k1 := keyWords(key)
 	b.K0[i], b.K1[i] = k0, k1
-	h := (k0 ^ 0x9E3779B97F4A7C15) * (k1 ^ uint64(len(key)) | 1)
-	b.Hash[i] = h ^ h>>32
+	b.Hash[i] = HashKey(k0, k1, key)
 	b.Off[i], b.KeyLen[i] = uint32(len(b.Bytes)), uint32(len(key))
 	b.Bytes = append(b.Bytes, key...)
 	return i
@@ -107,6 +130,32 @@ func (e *Emitter) next() {
 	if e.b.Len++; e.b.Len == BatchLen || len(e.b.Bytes) >= batchBytesMax {
 		e.Flush()
 	}
+}
+
+func (e *Emitter) tooLarge(key, value []byte) {
+	if e.err == nil {
+		e.err = Errorf(KindTooLarge, "emit", "a key of %d and a value of %d bytes; the limit is %d each",
+			len(key), len(value), RecordMax)
+	}
+}
+
+// HashKey is Batch.Hash of a key whose K0 and K1 are k0 and k1: a table that grows needs it again.
+func HashKey(k0, k1 uint64, key []byte) uint64 {
+	h := mix(k0, k1^uint64(len(key)))
+	if len(key) <= 16 {
+		return h
+	}
+	for i := 16; i+8 <= len(key); i += 8 {
+		h = mix(h, binary.LittleEndian.Uint64(key[i:]))
+	}
+	return mix(h, binary.LittleEndian.Uint64(key[len(key)-8:]))
+}
+
+// mix multiplies to 128 bits and folds, so that every bit of a and b reaches the low bits: tables
+// look at those. The constants are odd and without a pattern.
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^0x9E3779B97F4A7C15, b^0xD6E8FEB86659FD93)
+	return hi ^ lo
 }
 
 // keyWords loads the first 16 bytes of a key, zero-padded, without reading past its end.

@@ -47,13 +47,17 @@ const (
 const CommandProgram = "command"
 
 // Command says what CommandProgram runs: each of Mapper, Combiner and Reducer an argument vector,
-// never a shell line. Mapper may be empty (lines are records); either Reducer or Aggregate, or none.
+// never a shell line. Mapper may be empty: lines are records. Either Reducer or Aggregate, or none.
 type Command struct {
 	Mapper, Combiner, Reducer []string
 	Aggregate                 string   // count, sum, min, max, first or distinct
 	Separator                 string   // between key and value, and between key fields; default TAB
 	KeyFields                 int      // number of fields that make the key; default 1
 	Env                       []string // name=value added to the command's environment
+	// Dir is where the commands run, so that relative names in them mean what they mean to whoever
+	// submits: the client's working directory. Where a worker does not have it, or it is "", the
+	// attempt's scratch directory.
+	Dir string
 }
 
 // The defaults of a job.

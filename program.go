@@ -51,8 +51,8 @@ type BlockMapper interface {
 }
 
 // Closer is for mappers and reducers that hold something back: Close runs once after the last
-// record of an attempt, and what it emits counts. It also runs, with a nil Emitter, when the attempt
-// ends early, so that resources are released.
+// record of an attempt, and what it emits counts. It also runs, with a nil Emitter, when the
+// attempt ends early, so that resources are released.
 type Closer interface {
 	Close(emit *Emitter) error
 }

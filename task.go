@@ -11,11 +11,12 @@ import (
 type Task struct {
 	ID       AttemptID
 	Program  string
-	Params   map[string]string // `-p key=value`; keys without a value have ""
-	Dir      string            // a scratch directory of mode 0700, removed after the attempt
-	Log      io.Writer         // the attempt's log; standard output and error end there too
-	Reducers int               // partitions of the job
-	Command  *Command          // what CommandProgram runs; nil for other programs
+	Params   map[string]string   // `-p key=value`; keys without a value have ""
+	Dir      string              // a scratch directory of mode 0700, removed after the attempt
+	Log      io.Writer           // the attempt's log; standard output and error end there too
+	Reducers int                 // partitions of the job
+	Command  *Command            // what CommandProgram runs; nil for other programs
+	Notify   func(status string) // for the system: SetStatus calls it, because a status is progress
 
 	ctx      context.Context
 	input    string
@@ -57,8 +58,13 @@ func (t *Task) Count(group, name string, n int64) {
 // Counters is for the system: the counts so far, keyed by group, NUL and name.
 func (t *Task) Counters() map[string]int64 { return t.counters }
 
-// SetStatus sets a short text that is shown where the attempt is.
-func (t *Task) SetStatus(text string) { t.status = text }
+// SetStatus sets a short text that is shown where the attempt is. It counts as progress.
+func (t *Task) SetStatus(text string) {
+	t.status = text
+	if t.Notify != nil {
+		t.Notify(text)
+	}
+}
 
 // Status is the text last set.
 func (t *Task) Status() string { return t.status }
