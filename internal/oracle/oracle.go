@@ -1,5 +1,5 @@
-// Package oracle computes what the built-in jobs must print, in the most obvious way: one goroutine, a
-// map, a sort. Tests and benchmarks compare byte for byte with it.
+// Package oracle computes what the built-in jobs must print, in the most obvious way: one
+// goroutine, a map, a sort. Tests and benchmarks compare byte for byte with it.
 //
 // The one idea needed to read it: it shares no code with the splitter, the shuffle and the merge,
 // nor with the jobs, and it is not to be made faster by doing so. Memory is not bounded.
