@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// report is what came out of a contest.
+type report struct {
+	Title     string   `json:"title"`
+	Command   string   `json:"command"`
+	Machine   machine  `json:"machine"`
+	Versions  []string `json:"versions"`
+	Runs      int      `json:"runs"`
+	Reference string   `json:"reference"`
+	Results   []result `json:"results"`
+}
+
+// result is what came out for one contestant; without samples it did not compete.
+type result struct {
+	Name    string   `json:"name"`
+	Missing string   `json:"missing,omitempty"`
+	Bytes   int64    `json:"input_bytes,omitempty"`
+	Wall    spread   `json:"wall_ns"`
+	CPU     spread   `json:"cpu_ns"`
+	Peak    spread   `json:"peak_rss_bytes"`
+	Ratio   float64  `json:"ratio"` // of its time to that of the reference, per byte if Bytes is set
+	Samples []sample `json:"samples"`
+}
+
+func newReport(c contest, runs int, samples [][]sample, m machine, versions []string) report {
+	r := report{
+		Title: c.title, Machine: m, Versions: versions, Runs: runs, Reference: c.reference,
+	}
+	var reference float64
+	for i, one := range c.contestants {
+		res := result{Name: one.name, Missing: one.missing, Bytes: one.bytes, Samples: samples[i]}
+		if len(samples[i]) > 0 {
+			res.Wall = spreadBy(samples[i], func(s sample) int64 { return int64(s.Wall) })
+			res.CPU = spreadBy(samples[i], func(s sample) int64 { return int64(s.CPU) })
+			res.Peak = spreadBy(samples[i], func(s sample) int64 { return s.Peak })
+		}
+		if one.name == c.reference {
+			reference = res.cost()
+		}
+		r.Results = append(r.Results, res)
+	}
+	for i := range r.Results {
+		if reference > 0 {
+			r.Results[i].Ratio = r.Results[i].cost() / reference
+		}
+	}
+	return r
+}
+
+// cost is the median of the time: per byte, where contestants may have inputs of several sizes.
+func (r result) cost() float64 { return float64(r.Wall.Median) / float64(max(r.Bytes, 1)) }
+
+// header names the columns of table.
+func header() []string {
+	return []string{
+		"program", "input", "wall: median (min–max)", "rate", "CPU", "peak RSS", "× reference",
+	}
+}
+
+// cells are the columns of one result.
+func (r result) cells() []string {
+	if len(r.Samples) == 0 {
+		return []string{r.Name, r.Missing, "", "", "", "", ""}
+	}
+	input, rate := "", ""
+	if r.Bytes > 0 {
+		input = sizeText(r.Bytes)
+		rate = fmt.Sprintf("%.0f MB/s", float64(r.Bytes)/1e6/time.Duration(r.Wall.Median).Seconds())
+	}
+	return []string{
+		r.Name, input,
+		fmt.Sprintf("%s (%s–%s)", timeText(r.Wall.Median), timeText(r.Wall.Min), timeText(r.Wall.Max)),
+		rate, timeText(r.CPU.Median), fmt.Sprintf("%d MiB", (r.Peak.Max+1<<19)>>20),
+		fmt.Sprintf("%.2f", r.Ratio),
+	}
+}
+
+// timeText has three digits or more.
+func timeText(ns int64) string {
+	switch d := time.Duration(ns); {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.2f ms", d.Seconds()*1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1e3)
+	default:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+}
+
+// notes are the lines below a table.
+func (r report) notes() []string {
+	notes := []string{
+		fmt.Sprintf("Medians of %d runs in turns, after one to warm up. CPU is that of all processes; "+
+			"peak RSS that of the largest one.", r.Runs),
+		"Machine: " + r.Machine.String() + ".",
+	}
+	if len(r.Versions) > 0 {
+		notes = append(notes, "Versions: "+strings.Join(r.Versions, "; ")+".")
+	}
+	return append(notes, "Made by: "+r.Command)
+}
+
+func writeText(w io.Writer, r report) error {
+	fmt.Fprintln(w, r.Title)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, strings.Join(header(), "\t"))
+	for _, res := range r.Results {
+		fmt.Fprintln(table, strings.TrimRight(strings.Join(res.cells(), "\t"), "\t"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, strings.Join(r.notes(), "\n"))
+	return err
+}
+
+func writeMarkdown(w io.Writer, r report) error {
+	columns := header()
+	fmt.Fprintf(w, "### %s\n\n| %s |\n", r.Title, strings.Join(columns, " | "))
+	fmt.Fprintf(w, "|---|---|%s\n", strings.Repeat("---:|", len(columns)-2))
+	for _, res := range r.Results {
+		cells := res.cells()
+		for i := range cells {
+			cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
+		}
+		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
+	}
+	notes := r.notes()
+	notes[len(notes)-1] = "Made by: `" + r.Command + "`"
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(notes, "  \n"))
+	return err
+}
+
+func writeJSON(w io.Writer, r report) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// commandLine is what a user types for the same contest.
+func commandLine(args []string) string {
+	return "go run ./bench " + strings.Join(args, " ")
+}

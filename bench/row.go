@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"flag"
+)
+
+// row is a row of the table of what Fanfold must reach; each has a file of its own.
+type row struct {
+	name, doc string
+	runs      int // rounds unless told otherwise
+
+	// flags registers what the row lets the user choose, and gives what is called after parsing.
+	flags func(fs *flag.FlagSet) preparer
+}
+
+// preparer makes a contest: programs are built and inputs made here, outside the measured time.
+type preparer func(ctx context.Context, b *workshop) (contest, error)
+
+// contest is a row made ready.
+type contest struct {
+	title       string
+	reference   string // the name of the contestant that the others are compared with
+	contestants []contestant
+}
+
+// contestant is a program in a contest.
+type contestant struct {
+	name    string
+	args    []string // the program and its arguments
+	version []string // what to run for a line that names the program's version; nil: nothing
+	missing string   // why it does not compete; "": it does
+	bytes   int64    // of input; 0: the contest is not about bytes
+
+	// want is a file with the right output; "": it is not looked at. convert, if set, makes the
+	// program's output comparable with it.
+	want    string
+	convert func(line []byte) ([]byte, error)
+}
+
+func rows() []row { return []row{wordCountRow(), startupRow()} }
+
+func findRow(name string) *row {
+	for _, r := range rows() {
+		if r.name == name {
+			return &r
+		}
+	}
+	return nil
+}
