@@ -1,0 +1,84 @@
+package proctree
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The limits of KillMarked.
+const (
+	looksMax  = 100             // for processes that others started before they were killed
+	deathWait = 2 * time.Second // for what was killed, after each look
+)
+
+// KillMarked kills, without grace, the processes whose environment has a variable that begins with
+// mark, but not this one. It looks again until there are none, and returns when those it found are
+// dead. A mark that ends with NUL is a whole variable.
+func KillMarked(mark string) error {
+	for range looksMax {
+		found, err := killMarked([]byte(mark))
+		if err != nil || found == 0 {
+			return err
+		}
+	}
+	return errors.New("kill what was left behind: new processes kept coming")
+}
+
+// killMarked looks once.
+func killMarked(mark []byte) (found int, err error) {
+	var dying []unix.PollFd
+	for _, pid := range pids() {
+		if pid == os.Getpid() || !Marked(pid, mark) {
+			continue
+		}
+		// The descriptor names the process for good. What it names may not be what was looked at,
+		// when the id was used again: so look again.
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			continue // it has gone
+		}
+		if Marked(pid, mark) && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil {
+			dying = append(dying, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+			continue
+		}
+		_ = unix.Close(fd)
+	}
+	deadline := time.Now().Add(deathWait)
+	for i := range dying {
+		err = errors.Join(err, awaitDeath(dying[i:i+1], deadline))
+		_ = unix.Close(int(dying[i].Fd))
+	}
+	return len(dying), err
+}
+
+// awaitDeath waits for the process of the one pidfd in p.
+func awaitDeath(p []unix.PollFd, deadline time.Time) error {
+	for {
+		left := max(time.Until(deadline).Milliseconds(), 0)
+		n, err := unix.Poll(p, int(left))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("wait for a killed process: %w", err)
+		case n == 0:
+			return errors.New("a killed process does not end")
+		}
+		return nil
+	}
+}
+
+// Marked reports whether a variable in the environment of a process begins with mark; false for
+// the processes of other users, and for dead ones.
+func Marked(pid int, mark []byte) bool {
+	env, err := os.ReadFile(path(pid, "environ"))
+	if err != nil {
+		return false
+	}
+	return bytes.HasPrefix(env, mark) || bytes.Contains(env, append([]byte{0}, mark...))
+}

@@ -1,0 +1,145 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanfold/fanfold"
+)
+
+// Program makes the program of a job's commands. Errors are of KindUsage: what it returns without
+// one can be run, as far as the description tells.
+func Program(c fanfold.Command) (fanfold.Program, error) {
+	c.Mapper, c.Combiner, c.Reducer = slices.Clone(c.Mapper), slices.Clone(c.Combiner),
+		slices.Clone(c.Reducer)
+	if err := validate(&c); err != nil {
+		return fanfold.Program{}, fanfold.Errorf(fanfold.KindUsage, "read commands", "%w", err)
+	}
+	j := job{command: &c, fields: fields{separator: []byte(c.Separator), key: c.KeyFields}}
+	p := fanfold.Program{
+		Name: fanfold.CommandProgram,
+		Doc:  "runs other programs as mapper, combiner and reducer",
+		Map:  j.mapper,
+	}
+	switch {
+	case len(c.Reducer) > 0:
+		p.Reduce = j.reducer("reducer", c.Reducer, takeRecord)
+		p.Reducers, p.Sort = 1, fanfold.SortNone
+		if len(c.Combiner) > 0 {
+			p.Combine = j.reducer("combiner", c.Combiner, j.takeOutput)
+		}
+	case fold(c.Aggregate) != fanfold.NoFold:
+		p.Fold = fold(c.Aggregate)
+	case c.Aggregate != "":
+		p.Reduce = exact(c.Aggregate)
+		p.Combine = p.Reduce
+	}
+	return p, nil
+}
+
+// validate checks a description and fills in its defaults.
+func validate(c *fanfold.Command) error {
+	if c.Separator == "" {
+		c.Separator = "\t"
+	}
+	if c.KeyFields == 0 {
+		c.KeyFields = 1
+	}
+	known := fold(c.Aggregate) != fanfold.NoFold || exact(c.Aggregate) != nil
+	switch {
+	case len(c.Mapper) == 0 && len(c.Reducer) == 0 && c.Aggregate == "":
+		return errors.New("neither a mapper nor a reducer nor an aggregate")
+	case len(c.Reducer) > 0 && c.Aggregate != "":
+		return errors.New("a reducer and an aggregate: one of them is too many")
+	case len(c.Combiner) > 0 && len(c.Reducer) == 0:
+		return errors.New("a combiner without a reducer")
+	case c.Aggregate != "" && !known:
+		return fmt.Errorf("unknown aggregate %q: want %s", c.Aggregate, aggregates)
+	case strings.Contains(c.Separator, "\n"):
+		return errors.New("a separator with a line feed in it")
+	case c.KeyFields < 0:
+		return fmt.Errorf("%d key fields: want 1 or more", c.KeyFields)
+	}
+	for _, argv := range [][]string{c.Mapper, c.Combiner, c.Reducer} {
+		for i, word := range argv {
+			if strings.Contains(word, "\x00") || (i == 0 && word == "") {
+				return fmt.Errorf("command %s: no name, or a NUL in it", shorten(Quote(argv)))
+			}
+		}
+	}
+	return nil
+}
+
+// job is what the mappers and reducers of one job have in common. It is not changed.
+type job struct {
+	command *fanfold.Command
+	fields  fields
+}
+
+func (j *job) spec(role string, argv []string) *spec {
+	return &spec{role: role, argv: argv, command: j.command, tick: tick}
+}
+
+// mapper makes the mapper of an attempt.
+func (j *job) mapper(t *fanfold.Task) (fanfold.Mapper, error) {
+	take := j.takeOutput
+	switch j.command.Aggregate {
+	case "":
+		if len(j.command.Reducer) == 0 {
+			take = takeRecord
+		}
+	case "count":
+		take = j.takeCount
+	case "sum", "min", "max":
+		take = j.takeNumber
+	}
+	if len(j.command.Mapper) == 0 {
+		return lineMapper{take}, nil
+	}
+	return &mapper{spec: j.spec("mapper", j.command.Mapper), task: t, take: take}, nil
+}
+
+// reducer makes what makes the reducer of an attempt, or a combiner.
+func (j *job) reducer(
+	role string, argv []string, take taker,
+) func(*fanfold.Task) (fanfold.Reducer, error) {
+	s := j.spec(role, argv)
+	return func(t *fanfold.Task) (fanfold.Reducer, error) {
+		return &reducer{spec: s, task: t, fields: &j.fields, take: take}, nil
+	}
+}
+
+// text are the fields of the text format, in which output is printed.
+var text = fields{separator: []byte("\t"), key: 1}
+
+// takeRecord takes a line of the job's output.
+func takeRecord(line []byte, emit *fanfold.Emitter) error {
+	emit.Emit(text.cut(line))
+	return nil
+}
+
+// takeOutput takes a line of a mapper or combiner.
+func (j *job) takeOutput(line []byte, emit *fanfold.Emitter) error {
+	emit.Emit(j.fields.cut(line))
+	return nil
+}
+
+// takeCount takes a line that counts once for its key.
+func (j *job) takeCount(line []byte, emit *fanfold.Emitter) error {
+	key, _ := j.fields.cut(line)
+	emit.Add(key, 1)
+	return nil
+}
+
+// takeNumber takes a line whose value is to be a number; which one is looked at by the reducer.
+func (j *job) takeNumber(line []byte, emit *fanfold.Emitter) error {
+	key, value := j.fields.cut(line)
+	if value == nil {
+		return fmt.Errorf("%s of a line without a value: %s", j.command.Aggregate,
+			shorten(string(line)))
+	}
+	emit.Emit(key, value)
+	return nil
+}

@@ -1,0 +1,59 @@
+package process
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// Role is what this process was started as.
+type Role uint8
+
+// The roles.
+const (
+	RoleNone Role = iota // started by somebody else: not one of ours
+	RoleShim             // to call RunShim and end with its result
+	RoleTask             // to serve TaskConn
+)
+
+// roleVariable tells a new process its role. A task process takes it out of its environment, so
+// that what it starts, perhaps this binary once more, does not take itself for one.
+const roleVariable = "FANFOLD_PROCESS"
+
+const (
+	roleShimOwn   = "shim"       // above a task process of this binary
+	roleShimImage = "shim-image" // above one of the binary on fdImage
+	roleTask      = "task"
+)
+
+// The descriptors of a shim. A task process has those up to fdWrite.
+const (
+	fdError   = 2 // the log, as fd 1
+	fdRead    = 3 // protocol
+	fdWrite   = 4 // protocol
+	fdOrders  = 5 // records from the agent
+	fdReports = 6 // records to the agent
+	fdImage   = 7 // the binary to run, where it is not this one
+)
+
+// Enter says what this process is to be. It is called once, first thing in main. In a task process
+// it takes the role out of the environment and keeps the descriptors from what that one starts.
+func Enter() Role {
+	switch os.Getenv(roleVariable) {
+	case roleShimOwn, roleShimImage:
+		return RoleShim
+	case roleTask:
+		_ = os.Unsetenv(roleVariable) // cannot fail for a valid name
+		syscall.CloseOnExec(fdRead)
+		syscall.CloseOnExec(fdWrite)
+		return RoleTask
+	}
+	return RoleNone
+}
+
+// TaskConn is the connection of a task process to its coordinator, over the descriptors that it was
+// started with. It is called once; the caller closes the Conn.
+func TaskConn() *protocol.Conn {
+	return protocol.Files(os.NewFile(fdRead, "protocol"), os.NewFile(fdWrite, "protocol"))
+}
