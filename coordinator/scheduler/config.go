@@ -1,8 +1,13 @@
 package scheduler
 
-import "time"
+import (
+	"cmp"
+	"time"
 
-// Config holds the limits of a State; the zero value is not usable, DefaultConfig is.
+	"github.com/fanfold/fanfold"
+)
+
+// Config holds the limits of a State. A field that is zero means that of DefaultConfig.
 type Config struct {
 	Prefetch    Time   // work, by measured task time, that a slot holds ahead
 	PrefetchMax uint32 // the same in tasks: 1 … 512
@@ -11,19 +16,50 @@ type Config struct {
 	StrikesMax  uint8  // failures on one worker that exclude it for a job
 	Backoff     Time   // before the second attempt; doubles
 	BackoffMax  Time
-	TakeBack    Time   // a first attempt older than this, with others behind it, shares with idle slots
-	ReapMax     uint32 // tasks released per step
+	TakeBack    Time   // an attempt that takes longer shares those behind it with idle slots
+	ReapMax     uint32 // tasks of ended jobs that a Tick forgets
 }
 
 // DefaultConfig has the limits of the design.
 var DefaultConfig = Config{
 	Prefetch:    Time(500 * time.Microsecond),
 	PrefetchMax: 512,
-	LostMax:     10,
-	KillsMax:    3,
+	LostMax:     fanfold.LostMax,
+	KillsMax:    fanfold.KillsMax,
 	StrikesMax:  3,
 	Backoff:     Time(50 * time.Millisecond),
 	BackoffMax:  Time(5 * time.Second),
 	TakeBack:    Time(5 * time.Millisecond),
 	ReapMax:     4096,
+}
+
+func (c Config) withDefaults() Config {
+	d := &DefaultConfig
+	return Config{
+		Prefetch:    cmp.Or(c.Prefetch, d.Prefetch),
+		PrefetchMax: cmp.Or(c.PrefetchMax, d.PrefetchMax),
+		LostMax:     cmp.Or(c.LostMax, d.LostMax),
+		KillsMax:    cmp.Or(c.KillsMax, d.KillsMax),
+		StrikesMax:  cmp.Or(c.StrikesMax, d.StrikesMax),
+		Backoff:     cmp.Or(c.Backoff, d.Backoff),
+		BackoffMax:  cmp.Or(c.BackoffMax, d.BackoffMax),
+		TakeBack:    cmp.Or(c.TakeBack, d.TakeBack),
+		ReapMax:     cmp.Or(c.ReapMax, d.ReapMax),
+	}
+}
+
+// heldMax is the number of tasks, over all jobs, above which Submit is refused as Busy. What is
+// left of the indexes is for the tasks of later stages.
+const heldMax = indexMask - fanfold.TasksMax
+
+// nanosMax bounds what a process may claim to have run.
+const nanosMax = int64(30 * 24 * time.Hour)
+
+// backoff is how long a task waits whose attempt failed, after so many failures before.
+func (c *Config) backoff(failed uint8) Time {
+	wait := min(c.Backoff, c.BackoffMax)
+	for ; failed > 0 && wait < c.BackoffMax; failed-- {
+		wait = min(2*wait, c.BackoffMax)
+	}
+	return wait
 }

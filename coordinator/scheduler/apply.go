@@ -1,0 +1,179 @@
+package scheduler
+
+import "github.com/fanfold/fanfold"
+
+// Apply changes the state by one event and appends its effects to out. Nothing else changes the
+// state. In a replay the owner calls it with the events of the journal and drops the effects.
+func (s *State) Apply(e *Event, out *Out) {
+	s.seq = max(s.seq, e.Seq)
+	switch e.Kind {
+	case TaskQueued:
+		s.taskQueued(e)
+	case Assigned:
+		s.assigned(e, out)
+	case TaskEnded:
+		s.taskEnded(e, out)
+	case AttemptEnded:
+		s.attemptEnded(e, out)
+	case TaskWoken:
+		s.taskWoken(e)
+	case TaskReopened:
+		s.taskReopened(e, out)
+	case JobOpened:
+		s.jobOpened(e, out)
+	case JobClosed:
+		(*s.jobs.get(e.Job.index())).closed = true
+	case StageOpened:
+		s.stageOpened(e, out)
+	case JobFinishing:
+		j := *s.jobs.get(e.Job.index())
+		j.finishing = true
+		j.effect(Deliver, e.Seq, out)
+	case JobEnded:
+		s.jobEnded(e, out)
+	case TasksReaped:
+		s.tasksReaped(e, out)
+	case JobParked:
+		j := *s.jobs.get(e.Job.index())
+		j.parked = true
+		s.jobs.pushBack(&s.parked, e.Job.index())
+		s.settle(j)
+	case Ticked:
+		s.wheel.advance(e.At)
+	default:
+		s.applySlot(e, out)
+	}
+}
+
+// applySlot is Apply for the events of slots.
+func (s *State) applySlot(e *Event, out *Out) {
+	switch e.Kind {
+	case SlotOpened:
+		s.slotOpened(e, out)
+	case SlotLost:
+		s.slotLost(e)
+	case SlotExpired:
+		sl := *s.slots.get(uint32(e.Slot.Index()))
+		sl.expired = true
+		s.wheel.drop(&sl.timer)
+		s.seat(sl)
+		s.unpark(0)
+		k := out.effect(Kill, e.Seq)
+		k.Slot, k.Worker = sl.id, sl.worker
+	case SlotRearmed:
+		sl := *s.slots.get(uint32(e.Slot.Index()))
+		s.wheel.drop(&sl.timer)
+		s.arm(sl, e.Until)
+	case Revoked:
+		a := s.attempts.get(e.Attempt.index())
+		a.revoked = true
+		s.about(TakeBack, e.Seq, a.task, e.Attempt.index(), out)
+	case Progressed:
+		a := s.attempts.get(e.Attempt.index())
+		a.expires = later(e.At, s.specOf(a).Progress)
+	}
+}
+
+func (s *State) slotOpened(e *Event, out *Out) {
+	sl := &slot{id: e.Slot, worker: e.Worker, image: e.Image}
+	*s.slots.take(uint64(e.Slot)) = sl
+	s.seat(sl)
+	f := out.effect(SlotReady, 0)
+	f.Slot, f.Worker, f.Tag = e.Slot, e.Worker, e.Tag
+}
+
+// slotLost forgets a slot, whose attempts have ended before.
+func (s *State) slotLost(e *Event) {
+	i := uint32(e.Slot.Index())
+	sl := *s.slots.get(i)
+	sl.expired = true
+	s.seat(sl)
+	s.wheel.drop(&sl.timer)
+	s.slots.free(i)
+}
+
+func (s *State) jobOpened(e *Event, out *Out) {
+	i := e.Job.index()
+	j := &job{id: e.Job, spec: *e.Spec, claim: claim{owner: i, weight: 1}}
+	p := &j.spec
+	p.Weight = max(p.Weight, 1)
+	p.Priority = min(p.Priority, classes-1)
+	if p.QueueMax == 0 {
+		p.QueueMax = fanfold.TasksMax
+	}
+	if p.MaxAttempts == 0 {
+		p.MaxAttempts = fanfold.DefaultMaxAttempts
+	}
+	j.stages[fanfold.StageMap].open = true
+	*s.jobs.take(uint64(e.Job)) = j
+	s.share(p.Share).weight = int64(p.Weight)
+	if p.Deadline != 0 {
+		j.timer = s.wheel.set(p.Deadline, jobTimer|i)
+	}
+	j.effect(JobReady, e.Seq, out).Tag = e.Tag
+}
+
+// stageOpened lets the tasks of a stage go. They are queued by events of their own, if they were
+// not before.
+func (s *State) stageOpened(e *Event, out *Out) {
+	j := *s.jobs.get(e.Job.index())
+	j.stages[e.Stage].open = true
+	f := j.effect(StageReady, e.Seq, out)
+	f.Stage, f.N = e.Stage, uint32(e.N)
+	s.settle(j)
+}
+
+func (s *State) jobEnded(e *Event, out *Out) {
+	i := e.Job.index()
+	j := *s.jobs.get(i)
+	s.wheel.drop(&j.timer)
+	j.ended, j.closed, j.status = true, true, e.Why
+	if j.parked {
+		s.jobs.remove(&s.parked, i)
+		j.parked = false
+	}
+	s.jobs.pushBack(&s.dying, i)
+	s.settle(j)
+	if !j.spec.Open || j.held() == 0 {
+		j.effect(JobReply, e.Seq, out).Status = e.Why
+	}
+}
+
+// tasksReaped forgets up to N tasks of an ended job, and the job after its last one. An open job
+// whose last tasks are answered only now stays until the next time, to be looked at.
+func (s *State) tasksReaped(e *Event, out *Out) {
+	j := *s.jobs.get(e.Job.index())
+	held := j.held()
+	for k := range j.stages {
+		j.stages[k].tasks = nil
+	}
+	for n := e.N; n > 0; n-- {
+		i := j.any()
+		if i == 0 {
+			break
+		}
+		if t := s.tasks.get(i); j.spec.Open {
+			status := j.leftover(j.status)
+			s.about(Reply, e.Seq, i, 0, out).Status = status
+			j.stages[t.stage].answered[status.State()]++
+		}
+		s.forget(j, i)
+	}
+	if j.any() != 0 {
+		return
+	}
+	s.jobs.remove(&s.dying, e.Job.index())
+	if held > 0 && j.spec.Open {
+		j.effect(JobReply, e.Seq, out).Status = j.status
+		s.jobs.pushBack(&s.dying, e.Job.index())
+		return
+	}
+	s.jobs.free(e.Job.index())
+}
+
+// effect gives a new effect about a job, to be filled in.
+func (j *job) effect(kind EffectKind, seq uint64, out *Out) *Effect {
+	e := out.effect(kind, seq)
+	e.Client, e.Job = j.spec.Client, j.id
+	return e
+}

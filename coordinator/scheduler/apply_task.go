@@ -1,0 +1,199 @@
+package scheduler
+
+import (
+	"math"
+
+	"github.com/fanfold/fanfold"
+)
+
+func (s *State) taskQueued(e *Event) {
+	i := e.Task.index()
+	j := *s.jobs.get(e.Job.index())
+	st := &j.stages[e.Stage]
+	t := s.tasks.take(uint64(e.Task))
+	t.job, t.stage, t.state = e.Job.index(), e.Stage, fanfold.Queued
+	t.tag, t.ref = e.Tag, e.Ref
+	s.tasks.pushBack(&st.lists[fanfold.Queued], i)
+	if !j.spec.Open {
+		st.tasks = append(st.tasks, i)
+	}
+	if j.place == 0 {
+		s.settle(j)
+	}
+}
+
+func (s *State) assigned(e *Event, out *Out) {
+	i, k := e.Task.index(), e.Attempt.index()
+	t := s.tasks.get(i)
+	j := s.jobOf(t)
+	sl := *s.slots.get(uint32(e.Slot.Index()))
+	s.move(j, i, fanfold.Running, false)
+	a := s.attempts.take(uint64(e.Attempt))
+	*a = attempt{
+		slot: e.Slot, task: i, sibling: t.attempt, worker: e.Worker, number: e.Number,
+		cost: uint32(min(e.N, math.MaxUint32)), durable: j.spec.Durable,
+	}
+	t.attempt, t.attempts = k, e.Number
+	s.serve(j, int64(a.cost))
+	s.settle(j)
+
+	sl.image = e.Image
+	s.attempts.pushBack(&sl.attempts, k)
+	sl.backlog += int64(a.cost)
+	switch sl.attempts.n {
+	case 1:
+		s.begin(sl, e.At)
+	case 2:
+		s.stocked++
+	}
+	s.seat(sl)
+	s.about(Send, e.Seq, i, k, out).Image = e.Image
+}
+
+// taskEnded ends a task. Attempt is the one whose end it is, or 0.
+func (s *State) taskEnded(e *Event, out *Out) {
+	i := e.Task.index()
+	t := s.tasks.get(i)
+	j := s.jobOf(t)
+	st := &j.stages[t.stage]
+	by := e.Attempt.index()
+	if by != 0 {
+		s.cut(t, by)
+		s.account(j, st, s.attempts.get(by), e)
+	}
+	for t.attempt != 0 {
+		k := t.attempt
+		t.attempt = s.attempts.get(k).sibling
+		s.stop(k, e.Seq, e.At, out)
+	}
+	s.wheel.drop(&t.timer)
+	s.answer(j, i, by, e, out)
+	if by != 0 {
+		s.vacate(by, e.At)
+	}
+	switch {
+	case j.spec.Open:
+		st.answered[e.Why.State()]++
+		if by != 0 {
+			s.attempts.free(by)
+		}
+		s.forget(j, i)
+	case e.Why == Succeeded:
+		t.attempt, t.result = by, e.Ref
+		s.move(j, i, fanfold.Succeeded, false)
+	default:
+		if by != 0 {
+			s.attempts.free(by)
+		}
+		s.move(j, i, e.Why.State(), false)
+	}
+	s.settle(j)
+}
+
+// answer tells the end of a task: every one of an open job, and of a closed job its commit or its
+// failure.
+func (s *State) answer(j *job, i, by uint32, e *Event, out *Out) {
+	kind := Reply
+	switch {
+	case j.spec.Open:
+	case e.Why == Succeeded:
+		kind = Commit
+	case e.Why == Cancelled:
+		return
+	}
+	f := s.about(kind, e.Seq, i, by, out)
+	f.Status, f.Result = e.Why, e.Ref
+}
+
+// account settles what an attempt has cost, and who is to blame for its end.
+func (s *State) account(j *job, st *stage, a *attempt, e *Event) {
+	switch e.Why {
+	case Succeeded:
+		switch {
+		case e.N == 0:
+		case st.mean == 0:
+			st.mean = e.N
+		default:
+			st.mean = max(1, st.mean+(e.N-st.mean)/8)
+		}
+	case Failed, Crashed, TimedOut:
+		j.strike(a.worker)
+		st.failures++
+	case Lost:
+		st.failures++
+	case Returned:
+		s.charge(j, -int64(a.cost))
+	}
+	if e.N > 0 {
+		s.charge(j, e.N-int64(a.cost))
+	}
+}
+
+// attemptEnded ends an attempt, but not its task.
+func (s *State) attemptEnded(e *Event, out *Out) {
+	k := e.Attempt.index()
+	a := s.attempts.get(k)
+	i := a.task
+	if i == 0 { // it was told to stop
+		s.vacate(k, e.At)
+		s.attempts.free(k)
+		return
+	}
+	t := s.tasks.get(i)
+	j := s.jobOf(t)
+	s.account(j, &j.stages[t.stage], a, e)
+	switch e.Why {
+	case Crashed:
+		t.kills++
+		t.failed++
+	case Failed, TimedOut:
+		t.failed++
+	case Lost:
+		t.lost++
+	}
+	if e.Why != Returned {
+		f := s.about(Retry, e.Seq, i, k, out)
+		f.Status, f.Result = e.Why, e.Ref
+	}
+	s.cut(t, k)
+	s.vacate(k, e.At)
+	s.attempts.free(k)
+	switch {
+	case t.attempt != 0: // a sibling goes on
+		return
+	case e.Until == 0:
+		s.move(j, i, fanfold.Queued, true)
+	default:
+		s.move(j, i, fanfold.Waiting, false)
+		t.timer = s.wheel.set(e.Until, taskTimer|i)
+	}
+	s.settle(j)
+}
+
+func (s *State) taskWoken(e *Event) {
+	i := e.Task.index()
+	t := s.tasks.get(i)
+	j := s.jobOf(t)
+	s.wheel.drop(&t.timer)
+	s.move(j, i, fanfold.Queued, true)
+	s.settle(j)
+}
+
+// taskReopened takes a commit back: the task is queued again, and later stages have to wait for
+// it.
+func (s *State) taskReopened(e *Event, out *Out) {
+	i := e.Task.index()
+	t := s.tasks.get(i)
+	j := s.jobOf(t)
+	s.about(Discard, e.Seq, i, t.attempt, out).Result = t.result
+	s.attempts.free(t.attempt)
+	t.attempt, t.result = 0, 0
+	t.lost++
+	j.stages[t.stage].failures++
+	for k := t.stage + 1; k <= fanfold.StageGather; k++ {
+		j.stages[k].open = false
+	}
+	j.finishing = false
+	s.move(j, i, fanfold.Queued, true)
+	s.settle(j)
+}

@@ -1,0 +1,127 @@
+package scheduler
+
+import "github.com/fanfold/fanfold"
+
+// job is one job in work. It goes some Ticks after it has ended, when its tasks are reaped.
+type job struct {
+	claim  // to slot time, within its share's class; its owner is the job's index
+	id     JobID
+	spec   Spec
+	stages [fanfold.StageGather + 1]stage // by fanfold.Stage; an open job has StageMap only
+	status Status                         // how it ended
+
+	closed    bool // no more inputs
+	finishing bool // all tasks are committed, the owner delivers
+	ended     bool
+	parked    bool // in State.parked
+
+	timer   uint32 // deadline
+	strikes []strike
+}
+
+// stage is one step of a job.
+type stage struct {
+	open  bool                   // its tasks may go
+	lists [fanfold.Lost + 1]list // its tasks by state
+	tasks []uint32               // closed jobs: all of its tasks, in their order
+	mean  int64                  // nanoseconds of a task; 0: none was measured
+
+	answered [fanfold.Lost + 1]uint32 // open jobs: tasks that ended and are forgotten
+	failures uint32                   // attempts that failed, crashed, timed out or were lost
+}
+
+// strike counts a worker's failed attempts of one job.
+type strike struct {
+	worker fanfold.WorkerID
+	n      uint8
+}
+
+// queue is the list of the tasks that may go now, or nil.
+func (j *job) queue() *list {
+	for k := range j.stages {
+		if st := &j.stages[k]; st.open && st.lists[fanfold.Queued].n > 0 {
+			return &st.lists[fanfold.Queued]
+		}
+	}
+	return nil
+}
+
+// held is the number of tasks that have not ended.
+func (j *job) held() uint32 {
+	n := uint32(0)
+	for k := range j.stages {
+		l := &j.stages[k].lists
+		n += l[fanfold.Waiting].n + l[fanfold.Queued].n + l[fanfold.Running].n
+	}
+	return n
+}
+
+// any is the index of one of the tasks that there are, ended or not; 0: there is none.
+func (j *job) any() uint32 {
+	for k := range j.stages {
+		for _, l := range j.stages[k].lists {
+			if l.n > 0 {
+				return l.head
+			}
+		}
+	}
+	return 0
+}
+
+// planned is the number of tasks of a stage that follows the map; 0: the job does not have it.
+func (j *job) planned(k fanfold.Stage) uint32 {
+	switch k {
+	case fanfold.StageReduce:
+		return j.spec.Reduces
+	case fanfold.StageGather:
+		return j.spec.Gathers
+	}
+	return 0
+}
+
+// complete reports whether all tasks of a stage are committed; of the map stage, those so far.
+func (j *job) complete(k fanfold.Stage) bool {
+	done := j.stages[k].lists[fanfold.Succeeded].n
+	if k == fanfold.StageMap {
+		return int(done) == len(j.stages[k].tasks)
+	}
+	return done == j.planned(k)
+}
+
+// needs reports whether the committed outputs of a stage are still to be read.
+func (j *job) needs(k fanfold.Stage) bool {
+	for k++; k <= fanfold.StageGather; k++ {
+		if j.planned(k) > 0 {
+			return !j.complete(k)
+		}
+	}
+	return true
+}
+
+// leftover is how a task ends whose job ended before it.
+func (j *job) leftover(why Status) Status {
+	if j.spec.Open && why == TimedOut {
+		return TimedOut
+	}
+	return Cancelled
+}
+
+// struck reports whether a worker had its share of failures.
+func (j *job) struck(w fanfold.WorkerID, most uint8) bool {
+	for _, k := range j.strikes {
+		if k.worker == w {
+			return k.n >= most
+		}
+	}
+	return false
+}
+
+func (j *job) strike(w fanfold.WorkerID) {
+	for i := range j.strikes {
+		if k := &j.strikes[i]; k.worker == w {
+			k.n = min(k.n, 254) + 1
+			return
+		}
+	}
+	j.strikes = append(j.strikes, strike{w, 1})
+}

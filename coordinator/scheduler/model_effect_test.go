@@ -1,0 +1,193 @@
+package scheduler
+
+import (
+	"slices"
+
+	"github.com/fanfold/fanfold"
+)
+
+// effect checks one effect of the command against the model, and follows it.
+func (m *model) effect(e *Effect) {
+	m.seen["effect "+e.Kind.String()]++
+	if e.Again {
+		delete(m.brought, m.command.Ref)
+	} else if e.Result != 0 {
+		m.check(m.brought[e.Result], "result %d comes back twice: %+v", e.Result, *e)
+		m.brought[e.Result] = false
+	}
+	switch e.Kind {
+	case SlotReady:
+		m.check(m.slots[e.Slot] == nil && e.Tag == m.command.Tag, "slot is ready twice: %+v", *e)
+		m.slots[e.Slot] = &modelSlot{worker: e.Worker}
+	case JobReady:
+		m.check(m.jobs[e.Job] == nil && e.Tag == m.command.Tag, "job is ready twice: %+v", *e)
+		m.jobs[e.Job] = &modelJob{id: e.Job, spec: *m.command.Spec}
+	case Send:
+		m.send(e)
+	case Stop:
+		a := m.attempts[e.Attempt]
+		m.check(a.live && !a.stopped, "attempt %x is stopped twice", e.Attempt)
+		a.live, a.stopped, a.beat = false, true, m.now
+		a.task.attempt, a.task.ended = nil, true
+	case TakeBack:
+		a := m.attempts[e.Attempt]
+		waits := a.live && m.slots[a.slot].attempts[0] != a
+		m.check(waits && !a.revoked, "taken back twice, or after its start: %+v", *e)
+		a.revoked = true
+	case Kill:
+		m.kill(e)
+	case Commit, Discard, Retry:
+		m.take(e)
+	case Reply:
+		m.reply(e)
+	case Refuse:
+		m.check(m.command.Kind == Submit && !m.accepted, "refused for no reason: %+v", *e)
+		m.seen["refused "+e.Status.String()]++
+	case StageReady:
+		j := m.jobs[e.Job]
+		m.check(j.may(e.Stage) && !j.ready[e.Stage], "ready too early or twice: %+v", *e)
+		j.ready[e.Stage] = true
+	case Deliver:
+		j := m.jobs[e.Job]
+		m.check(j.may(fanfold.StageGather+1) && !j.finishing, "too early or twice: %+v", *e)
+		j.finishing = true
+	case JobReply:
+		m.jobReply(e)
+	}
+}
+
+func (m *model) send(e *Effect) {
+	j, sl := m.jobs[e.Job], m.slots[e.Slot]
+	m.check(j != nil && j.ending == None, "an attempt of a job that is not there: %+v", *e)
+	m.check(sl != nil && !sl.killed, "an attempt on a slot that is not there: %+v", *e)
+	m.check(m.attempts[e.Attempt] == nil, "attempt %x is sent twice", e.Attempt)
+	t := m.tasks[e.Task]
+	if t == nil {
+		t = &modelTask{id: e.Task, job: j, stage: e.Stage, tag: e.Tag}
+		m.tasks[e.Task] = t
+		j.tasks = append(j.tasks, t)
+	}
+	m.check(t.job == j && t.stage == e.Stage && t.tag == e.Tag, "the task changed: %+v", *e)
+	m.check(t.attempt == nil && t.winner == nil && !t.ended, "no attempt is needed: %+v", *e)
+	m.check(j.may(e.Stage), "X3: stage %s starts before the one before is committed", e.Stage)
+	m.check(e.Stage == fanfold.StageMap || j.ready[e.Stage], "an attempt before its StageReady")
+	m.check(m.now >= t.again, "%d ns early: %+v", t.again-m.now, *e)
+	m.check(e.Number == t.number+1, "number %d follows %d", e.Number, t.number)
+	for _, other := range sl.attempts {
+		m.check(other.task.job.spec.Image == j.spec.Image, "two images on slot %x", e.Slot)
+	}
+	m.check(len(sl.attempts) < int(modelConfig.PrefetchMax), "slot %x has too much", e.Slot)
+
+	m.sends++
+	a := &modelAttempt{id: e.Attempt, order: m.sends, task: t, slot: e.Slot, live: true}
+	if len(sl.attempts) == 0 {
+		a.started, a.beat = max(m.now, 1), m.now
+	}
+	sl.attempts = append(sl.attempts, a)
+	m.attempts[e.Attempt], t.attempt, t.number = a, a, e.Number
+}
+
+// kill checks that the first attempt of a slot is late, and follows the end of all.
+func (m *model) kill(e *Effect) {
+	sl := m.slots[e.Slot]
+	m.check(sl != nil && !sl.killed && len(sl.attempts) > 0, "killed for no reason: %+v", *e)
+	sl.killed = true
+	first := sl.attempts[0]
+	m.check(first.late(m.now), "killed too early: %+v", *first)
+	for _, a := range sl.attempts[1:] {
+		if a.live {
+			a.live, a.task.attempt = false, nil
+		}
+	}
+	sl.attempts = sl.attempts[:1]
+	if first.live {
+		sl.attempts = nil
+		m.expectEnd(first, TimedOut, 0)
+	}
+}
+
+// late reports whether a started attempt has taken too long.
+func (a *modelAttempt) late(now Time) bool {
+	spec := &a.task.job.spec
+	if a.stopped {
+		return now >= max(a.beat, a.started)+spec.Grace
+	}
+	return spec.Timeout > 0 && now >= a.started+spec.Timeout ||
+		spec.Progress > 0 && now >= a.beat+spec.Progress
+}
+
+// take strikes an effect from those that are due.
+func (m *model) take(e *Effect) {
+	i := slices.IndexFunc(m.due, func(w want) bool {
+		if w.either && e.Kind == Discard {
+			return w.attempt == e.Attempt && m.command.Ref == e.Result
+		}
+		return w.kind == e.Kind && w.attempt == e.Attempt && w.again == e.Again &&
+			w.status == e.Status && w.result == e.Result
+	})
+	m.check(i >= 0, "not expected: %+v\nbut: %+v", *e, m.due)
+	m.due = slices.Delete(m.due, i, i+1)
+	m.seen[e.Kind.String()+" "+e.Status.String()]++
+}
+
+func (m *model) reply(e *Effect) {
+	j := m.jobs[e.Job]
+	m.check(!j.ended, "a reply behind that of its job: %+v", *e)
+	m.check(!m.replied[e.Task], "a task ends twice: %+v", *e)
+	m.replied[e.Task] = true
+	if e.Attempt != 0 || !j.spec.Open {
+		m.take(e)
+		return
+	}
+	m.check(e.Status == Cancelled || e.Status == TimedOut, "ended without an attempt: %+v", *e)
+	j.held--
+	j.bad = j.bad || e.Status != Cancelled
+	if t := m.tasks[e.Task]; t != nil {
+		m.check(t.attempt == nil, "a task ends while it runs: %+v", *e)
+		t.ended = true
+	}
+}
+
+func (m *model) jobReply(e *Effect) {
+	j := m.jobs[e.Job]
+	m.check(!j.ended, "a job ends twice: %+v", *e)
+	j.ended = true
+	m.seen["job "+e.Status.String()]++
+	i := slices.IndexFunc(m.due, func(w want) bool { return w.kind == JobReply })
+	switch {
+	case i >= 0:
+		w := m.due[i]
+		m.check(w.job == e.Job && w.status == e.Status, "got %+v, want %+v", *e, w)
+		m.due = slices.Delete(m.due, i, i+1)
+	case j.spec.Open:
+		ok := j.held == 0 && j.closed || e.Status == TimedOut
+		m.check(ok, "ends with %d tasks: %+v", j.held, *e)
+	}
+	if i < 0 && j.ending == None {
+		late := j.spec.Deadline != 0 && m.now >= j.spec.Deadline
+		ok := late && e.Status == TimedOut || j.spec.Open && j.bad == (e.Status == Failed)
+		m.check(ok, "a job ends for no reason: %+v", *e)
+	}
+	j.ending, j.closed = e.Status, true
+}
+
+// settled checks what must hold behind a command and all its effects.
+func (m *model) settled() {
+	m.check(len(m.due) == 0, "did not come: %+v", m.due)
+	if m.command.Kind != Tick {
+		return
+	}
+	for id, sl := range m.slots {
+		if len(sl.attempts) > 0 && !sl.killed {
+			m.check(!sl.attempts[0].late(m.now-2<<tickBits), "slot %x is not killed", id)
+		}
+	}
+	for id, j := range m.jobs {
+		deadline := j.spec.Deadline
+		if j.ending != None || deadline == 0 || tickAfter(deadline) > uint64(m.now)>>tickBits {
+			continue
+		}
+		m.check(j.spec.Open && j.held > 0, "job %x does not end", id)
+		j.ending, j.closed = TimedOut, true
+	}
+}

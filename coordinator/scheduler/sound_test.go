@@ -1,0 +1,173 @@
+package scheduler
+
+import (
+	"fmt"
+
+	"github.com/fanfold/fanfold"
+)
+
+// sound counts everything again, and says what does not agree with what the State keeps.
+func (s *State) sound() error {
+	if err := s.soundTasks(); err != nil {
+		return err
+	}
+	if err := s.soundSlots(); err != nil {
+		return err
+	}
+	return s.soundLines()
+}
+
+func (s *State) soundTasks() error {
+	found := 0
+	for i := range s.jobs.all() {
+		j := *s.jobs.get(i)
+		if j.id.index() != i || j.claim.owner != i {
+			return fmt.Errorf("job %d calls itself %d", i, j.id.index())
+		}
+		for k := range j.stages {
+			for state := range j.stages[k].lists {
+				l := j.stages[k].lists[state]
+				err := s.soundList(&l, func(n uint32) error {
+					t := s.tasks.get(n)
+					if t.job != i || int(t.stage) != k || int(t.state) != state {
+						return fmt.Errorf("task %d is in a wrong list: %+v", n, *t)
+					}
+					return s.soundTask(t, n)
+				})
+				if err != nil {
+					return err
+				}
+				found += int(l.n)
+			}
+			st := &j.stages[k]
+			total := uint32(0)
+			for _, l := range st.lists {
+				total += l.n
+			}
+			if !j.spec.Open && !j.ended && int(total) != len(st.tasks) {
+				return fmt.Errorf("job %d stage %d: %d tasks in lists, %d in order",
+					i, k, total, len(st.tasks))
+			}
+		}
+	}
+	if found != s.tasks.live {
+		return fmt.Errorf("%d tasks in lists, %d live", found, s.tasks.live)
+	}
+	return nil
+}
+
+func (s *State) soundTask(t *task, n uint32) error {
+	attempts := 0
+	for k := t.attempt; k != 0; k = s.attempts.get(k).sibling {
+		attempts++
+		if s.attempts.get(k).task != n {
+			return fmt.Errorf("attempt %d is not of task %d", k, n)
+		}
+	}
+	want := 0
+	if t.state == fanfold.Running || t.state == fanfold.Succeeded {
+		want = 1
+	}
+	if attempts != want {
+		return fmt.Errorf("task %d is %s and has %d attempts", n, t.state, attempts)
+	}
+	if (t.timer != 0) != (t.state == fanfold.Waiting) {
+		return fmt.Errorf("task %d is %s and has timer %d", n, t.state, t.timer)
+	}
+	return nil
+}
+
+func (s *State) soundList(l *list, each func(uint32) error) error {
+	n, prev := uint32(0), uint32(0)
+	for i := l.head; i != 0; i = s.tasks.at(i).next {
+		if s.tasks.at(i).prev != prev || s.tasks.at(i).id == 0 {
+			return fmt.Errorf("task %d is linked wrongly", i)
+		}
+		if err := each(i); err != nil {
+			return err
+		}
+		n, prev = n+1, i
+	}
+	if n != l.n || prev != l.tail {
+		return fmt.Errorf("a list of %d says %d, and its tail is %d, not %d", n, l.n, prev, l.tail)
+	}
+	return nil
+}
+
+func (s *State) soundSlots() error {
+	onSlots, stocked, seated := 0, 0, 0
+	for i := range s.slots.all() {
+		sl := *s.slots.get(i)
+		n, backlog := uint32(0), int64(0)
+		for k := sl.attempts.head; k != 0; k = s.attempts.at(k).next {
+			a := s.attempts.get(k)
+			n, backlog = n+1, backlog+int64(a.cost)
+			if a.slot != sl.id || !sl.expired && (a.started != 0) != (k == sl.attempts.head) {
+				return fmt.Errorf("attempt %d on slot %d: %+v", k, i, *a)
+			}
+			if a.task == 0 {
+				continue
+			}
+			t := s.tasks.get(a.task)
+			if t.state != fanfold.Running || s.jobOf(t).spec.Image != sl.image {
+				return fmt.Errorf("task %d is on slot %d of image %d: %+v", a.task, i, sl.image, *t)
+			}
+		}
+		if n != sl.attempts.n || backlog != sl.backlog || sl.seated != s.hasRoom(sl) {
+			return fmt.Errorf("slot %d: found %d attempts, backlog %d: %+v", i, n, backlog, *sl)
+		}
+		onSlots += int(n)
+		if n > 1 {
+			stocked++
+		}
+		if sl.seated {
+			seated++
+		}
+	}
+	winners := 0
+	for i := range s.tasks.all() {
+		if s.tasks.get(i).state == fanfold.Succeeded {
+			winners++
+		}
+	}
+	if onSlots+winners != s.attempts.live || stocked != s.stocked || seated != int(s.room.n) {
+		return fmt.Errorf("found %d attempts, %d winners, %d stocked, %d seated; kept %d, %d, %d",
+			onSlots, winners, stocked, seated, s.attempts.live, s.stocked, s.room.n)
+	}
+	idle := true // those in front
+	for i := s.room.head; i != 0; i = s.slots.at(i).next {
+		is := (*s.slots.get(i)).attempts.n == 0
+		if is && !idle {
+			return fmt.Errorf("idle slot %d is behind a busy one", i)
+		}
+		idle = is
+	}
+	return nil
+}
+
+func (s *State) soundLines() error {
+	ready := map[ShareID]bool{}
+	for i := range s.jobs.all() {
+		j := *s.jobs.get(i)
+		want := !j.ended && !j.parked && j.queue() != nil
+		if want != (j.place != 0) {
+			return fmt.Errorf("job %d has work: %t; in line: %d", i, want, j.place)
+		}
+		if want {
+			ready[j.spec.Share] = true
+			l := s.shares[j.spec.Share].lines[j.spec.Priority]
+			if l.heap[j.place-1] != &j.claim {
+				return fmt.Errorf("job %d is not where it thinks in its line", i)
+			}
+		}
+	}
+	if len(ready) != len(s.line.heap) {
+		return fmt.Errorf("%d shares have work, %d are in line", len(ready), len(s.line.heap))
+	}
+	for k, c := range s.line.heap {
+		if c.place != k+1 || k > 0 && s.line.less(k, (k-1)/2) {
+			return fmt.Errorf("the line of shares is out of order at %d", k)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package scheduler
+
+import (
+	"testing"
+
+	"github.com/fanfold/fanfold"
+)
+
+// world is an owner with slots whose processes run attempts, each for as long as took says.
+type world struct {
+	t     testing.TB
+	s     *State
+	now   Time
+	out   Out
+	took  func(e *Effect) Time
+	slots map[SlotID][]Effect // sent and not answered
+	order []SlotID
+	ends  map[SlotID]Time // of the first one
+	used  map[JobID]Time  // slot time of answered attempts
+	done  map[JobID]int
+	ended map[JobID]Time
+	last  Effect // of the kind that the last command was answered by
+}
+
+func newWorld(t testing.TB, slots int, took func(e *Effect) Time) *world {
+	w := &world{
+		t: t, s: New(DefaultConfig), took: took,
+		slots: map[SlotID][]Effect{}, ends: map[SlotID]Time{},
+		used: map[JobID]Time{}, done: map[JobID]int{}, ended: map[JobID]Time{},
+	}
+	for i := range slots {
+		w.step(Command{Kind: OpenSlot, Worker: fanfold.WorkerID(i + 1)})
+		w.order = append(w.order, w.last.Slot)
+	}
+	return w
+}
+
+func (w *world) step(c Command) {
+	w.out.Reset()
+	w.s.Step(w.now, &c, &w.out)
+	for _, e := range w.out.Effects {
+		switch e.Kind {
+		case SlotReady, JobReady:
+			w.last = e
+		case Send:
+			if len(w.slots[e.Slot]) == 0 {
+				w.ends[e.Slot] = w.now + w.took(&e)
+			}
+			w.slots[e.Slot] = append(w.slots[e.Slot], e)
+		case TakeBack:
+			w.t.Fatal("not played here")
+		case JobReply:
+			w.ended[e.Job] = w.now
+		}
+	}
+}
+
+func (w *world) open(spec Spec) JobID {
+	spec.Open = true
+	w.step(Command{Kind: OpenJob, Spec: &spec})
+	return w.last.Job
+}
+
+func (w *world) submit(id JobID, n int) {
+	for range n {
+		w.step(Command{Kind: Submit, Job: id})
+	}
+}
+
+// run answers the next attempt that ends.
+func (w *world) run() {
+	var slot SlotID
+	for _, id := range w.order {
+		if len(w.slots[id]) > 0 && (slot == 0 || w.ends[id] < w.ends[slot]) {
+			slot = id
+		}
+	}
+	if slot == 0 {
+		w.t.Fatal("nothing runs")
+	}
+	e := w.slots[slot][0]
+	w.slots[slot] = w.slots[slot][1:]
+	w.now = w.ends[slot]
+	took := w.took(&e)
+	w.used[e.Job] += took
+	w.done[e.Job]++
+	if len(w.slots[slot]) > 0 {
+		w.ends[slot] = w.now + w.took(&w.slots[slot][0])
+	}
+	w.step(Command{Kind: Report, Attempt: e.Attempt, Status: Succeeded, Nanos: int64(took)})
+}
