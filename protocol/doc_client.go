@@ -1,0 +1,296 @@
+// # Messages of all connections
+//
+// Of each message: kind, class, whether it is urgent, who sends it. Of each field: its position in
+// the array, its name, its type. The kind is at position 0. Structs, which have no kind of their
+// own, begin at position 0.
+//
+// # Hello: 1, control, from all
+//
+// The first message of both sides; see the handshake.
+//
+//	1  Magic     str    "fanfold"
+//	2  ProtoMin  u32    the versions that the sender speaks
+//	3  ProtoMax  u32
+//	4  Role      u8
+//	5  Product   str    for people: "fanfold 0.1.0"
+//	6  Name      str    worker: its name; process: its worker's name; else ""
+//	7  Slots     [u32]  worker: all it has, from 0; process: the one it runs; else none
+//	8  Nonce     bin    32 bytes, or none where no token is used
+//	9  Proof     bin    server, with a token: 32 bytes
+//	10 Dir       str    worker: the directory that the paths of its outputs are relative to
+//	11 Image     bin    worker and process: SHA-256 of the binary it runs
+//	12 Host      str    name of the host, for people
+//	13 PID       u32
+//
+// # Proof: 2, control, from client process worker admin viewer
+//
+//	1 MAC  bin  32 bytes; see the handshake
+//
+// # Welcome: 3, control, from coordinator
+//
+// Ends the handshake: the peer is in.
+//
+//	1 Proto       u32  the version that both sides speak from here on
+//	2 Connection  u64  number of the connection, as the greeting has it
+//	3 Worker      u32  the number that a worker has got; 0 for others
+//	4 BeatMillis  u32  how often a worker is to send Heartbeat; 0: never
+//	5 Epoch       u32  of the coordinator
+//	6 FrameMax    u32  longest bulk frame that the server takes; 0: 4 MiB
+//
+// # Error: 4, control, urgent, from all
+//
+// A request has failed that got no Accepted, or that is a Query: nothing else will come for it.
+// With request 0 the connection has failed, and the sender closes it. The same fields, as a struct,
+// are what other messages have of type Failure: there, positions begin at 0 and Request means
+// nothing.
+//
+//	1  Request  u64
+//	2  Kind     u32  see the table of errors
+//	3  Op       str  what was being done: "open input"
+//	4  Message  str  the cause
+//	5  Job      bin  16 bytes, or none; as Attempt, zero outside an attempt
+//	6  Stage    u32  1 map, 2 reduce, 3 gather
+//	7  Task     u32
+//	8  Attempt  u32
+//	9  Worker   str  name of the worker it ran on
+//	10 Input    str  name of the input being read
+//	11 Offset   i64  byte offset in it; -1: unknown
+//	12 Log      str  the last lines that the attempt printed
+//	13 Hint     str  what to do next
+//	14 Retry    u32  busy: milliseconds to wait before another try
+//
+// # Bye: 5, control, from all
+//
+// The sender takes no more work: what has not started was returned. It closes the connection next,
+// and that is no failure.
+//
+//	1 Reason  str  for people
+//
+// # Messages between clients and the coordinator
+//
+// # Submit: 10, control, urgent, from client admin
+//
+// Starts a job.
+//
+//	1 Request  u64  chosen by the client; not 0, not in use on this connection
+//	2 Job      JobSpec
+//	3 Info     ProgramInfo
+//	4 Image    bin  SHA-256 of the binary that has the program; none: the workers' own
+//	5 Path     str  where that binary is on the client's host
+//	6 Credit   i64  bytes of Result that the client takes before it sends Credit
+//
+// # JobSpec
+//
+// Zero and "" mean the default.
+//
+//	0  Program          str
+//	1  Name             str       for people: up to 64 letters, digits, '.', '_' and '-'
+//	2  Params           [Param]
+//	3  Output           str       a folder for the output; "": the reply is the output
+//	4  Overwrite        bool
+//	5  Reducers         u32       partitions
+//	6  SplitSize        i64       bytes of a map task's input
+//	7  Memory           i64       bytes for an attempt's buffers
+//	8  Sort             u32       1 key, 2 value, 3 none
+//	9  Top              u32       records of the output to keep; 0: all
+//	10 Format           u32       0 text, 1 JSON lines
+//	11 MaxAttempts      u32       failures that end a task
+//	12 ProgressTimeout  i64       milliseconds
+//	13 TaskTimeout      i64       milliseconds
+//	14 Deadline         i64       milliseconds from the submission
+//	15 Priority         u32       0 (first) to 7
+//	16 ID               str       idempotency key
+//	17 Detach           bool      the job outlives the connection
+//	18 Mapper           [str]     of the program "command": argument vectors, and below
+//	19 Combiner         [str]
+//	20 Reducer          [str]
+//	21 Aggregate        str
+//	22 Separator        str
+//	23 KeyFields        u32
+//	24 Env              [str]     name=value
+//	25 Dir              str       where the commands run
+//
+// # Param
+//
+//	0 Key    str
+//	1 Value  str
+//
+// # ProgramInfo
+//
+// What the coordinator must know of a program that its workers do not have themselves.
+//
+//	0 Fold      u32   0 none, 1 sum, 2 count, 3 min, 4 max, 5 first, 6 distinct
+//	1 Combines  bool
+//	2 Reduces   bool  it has a reducer, or a fold
+//	3 Reducers  u32   its default
+//	4 Sort      u32   its default
+//
+// # Inputs: 11, control, from client admin
+//
+// Adds inputs by path, in order. Paths are as workers see them: files, directories, globs.
+//
+//	1 Request  u64
+//	2 Paths    [str]
+//
+// # Input: 12, bulk, from client admin coordinator
+//
+// From a client: its own bytes, in order, under credit. A message has whole lines, unless More says
+// that its last line goes on in the next one. From the coordinator to a process: the same as the
+// split of an attempt, before its Assign; there is no credit for that.
+//
+//	1 Stream  u64   the request; to a process: the attempt
+//	2 Offset  i64   of Data in the client's stream
+//	3 More    bool
+//	4 Data    bin
+//
+// # InputEnd: 13, control, from client admin
+//
+// The job has all its inputs. A line that was to go on ends here.
+//
+//	1 Request  u64
+//
+// # Accepted: 14, control, urgent, from coordinator
+//
+// The job of a Submit exists, or that of an Attach was found.
+//
+//	1 Request  u64
+//	2 Job      bin  16 bytes
+//
+// # Progress: 15, control, urgent, from coordinator
+//
+// Unasked, when something has changed, at most ten times a second.
+//
+//	1 Request    u64
+//	2 Stages     [StageInfo]
+//	3 Bytes      i64        of input read by committed and running attempts
+//	4 BytesAll   i64        of input in all, as far as it is known
+//	5 Status     str        what a task has last said of itself
+//	6 Failure    [Failure]  none; or one, once: the job's first failed attempt, which may be repeated
+//	7 MapsKnown  bool       false while inputs are still being listed
+//
+// # StageInfo
+//
+//	0 Stage      u32  1 map, 2 reduce, 3 gather
+//	1 Total      u32  tasks
+//	2 Running    u32
+//	3 Succeeded  u32
+//	4 Failures   u32  attempts that failed or were lost
+//
+// # Result: 16, bulk, from worker coordinator
+//
+// Bytes of a stream, in order, under credit: of a reply, or of the file that a Read asked for.
+//
+//	1 Stream  u64   the request, or the stream of the Read
+//	2 Offset  i64   of Data in the stream; of a file: in the file
+//	3 Data    bin
+//	4 Last    bool  nothing follows in the stream
+//	5 Error   str   from a worker: what went wrong; it is the last
+//
+// # Ended: 17, control, from coordinator
+//
+// Ends a Submit or an Attach, behind the last Result.
+//
+//	1 Request   u64
+//	2 State     u32        3 succeeded, 4 failed, 5 timed-out, 6 cancelled, 7 lost
+//	3 Failure   [Failure]  one unless it has succeeded
+//	4 Counters  [Counter]  of the committed attempts
+//	5 Bytes     i64        of the reply, whether it was sent or not
+//	6 Records   i64        of the output
+//	7 CRC       u32        CRC-32C (Castagnoli) of the reply
+//	8 Millis    i64        from submission to end
+//	9 Files     [str]      of an output folder
+//
+// # Counter
+//
+//	0 Group  str
+//	1 Name   str
+//	2 N      i64
+//
+// # Credit: 18, control, urgent, from client admin viewer coordinator
+//
+// The receiver may send that many further bytes of a stream.
+//
+//	1 Stream  u64  of Input or Result
+//	2 Bytes   i64
+//
+// # Cancel: 19, control, urgent, from client admin
+//
+// Ends a job. Its Ended follows where the job's client is; another gets nothing, or Error.
+//
+//	1 Request  u64  a Submit of this connection; or a number for the Error, and
+//	2 Job      bin  16 bytes: any job; none: that of Request
+//
+// # Attach: 20, control, urgent, from client admin viewer
+//
+// Asks for the reply of a job, running or ended, as its Submit would get it.
+//
+//	1 Request  u64
+//	2 Job      bin   16 bytes
+//	3 Credit   i64   as in Submit
+//	4 Wait     bool  only Ended is wanted
+//
+// # Query: 21, control, urgent, from client admin viewer
+//
+// One or more Answers come back, or one Error.
+//
+//	1 Request  u64
+//	2 What     u32  1 jobs, 2 job, 3 workers, 4 stats, 5 logs, 6 drain
+//	3 Job      bin  16 bytes: which one, for job and logs
+//
+// Drain stops the coordinator from accepting jobs, and is answered when the last has ended.
+//
+// # Answer: 22, control, urgent, from coordinator
+//
+// Of the lists only that is there which was asked for. What is too long for a frame goes on in the
+// next Answer; a log's Data goes on in a LogPart of the same Attempt.
+//
+//	1 Request  u64
+//	2 Jobs     [JobInfo]
+//	3 Workers  [WorkerInfo]
+//	4 Stats    [Stat]
+//	5 Logs     [LogPart]
+//	6 More     bool  another Answer follows
+//
+// # JobInfo
+//
+//	0  Job       bin          16 bytes
+//	1  Name      str
+//	2  Program   str
+//	3  State     u32
+//	4  Owner     str          who submitted it
+//	5  Age       i64          milliseconds since then
+//	6  Took      i64          milliseconds from then to the end, or until now
+//	7  Stages    [StageInfo]
+//	8  Bytes     i64
+//	9  BytesAll  i64
+//	10 Failure   [Failure]    none or one
+//	11 Counters  [Counter]
+//	12 Reply     i64          bytes of the reply, kept or being sent
+//
+// # WorkerInfo
+//
+//	0  Worker     u32
+//	1  Name       str
+//	2  Host       str
+//	3  PID        u32
+//	4  State      str    ready, draining or lost
+//	5  Slots      u32
+//	6  Busy       u32
+//	7  Processes  [u32]  process id by slot; 0 where none runs
+//	8  Done       u64    attempts that succeeded
+//	9  Failures   u64
+//	10 Age        i64    milliseconds since it joined
+//
+// # Stat
+//
+//	0 Name   str  as metrics have it
+//	1 Value  i64
+//
+// # LogPart
+//
+//	0 Attempt  str   job_01J…/map-3/1
+//	1 Worker   str
+//	2 Data     bin   what it printed
+//	3 Dropped  i64   bytes cut from the middle
+//	4 Shared   bool  several attempts ran: it may be another's
+package protocol

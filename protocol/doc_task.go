@@ -1,0 +1,171 @@
+// # Messages between the coordinator and task processes
+//
+// An attempt is named by a number that the coordinator never uses twice, a job by one of the
+// coordinator's that is unique on the connection.
+//
+// # Brief: 40, control, from coordinator
+//
+// Tells a process about a job, before its first Assign. The spec has no default left open.
+//
+//	1 Job         u64
+//	2 ID          bin      16 bytes
+//	3 Spec        JobSpec
+//	4 Partitions  u32      tasks of the reduce stage; 0: there is none
+//	5 Stages      u32      number of the last stage, which writes the output
+//
+// # Source: 41, bulk, from coordinator
+//
+// Names one committed output that a reduce or gather attempt reads, in the order of Task.
+//
+//	1 Attempt  u64  the attempt that reads it
+//	2 Stage    u32  that it was made in
+//	3 Task     u32  that made it
+//	4 Worker   u32  that has it
+//	5 Path     str  of its file, below that worker's directory; "": Inline
+//	6 Part     u32  the partition to read
+//	7 Inline   bin
+//	8 Records  i64  in all parts of that output
+//
+// # Assign: 42, control, from coordinator
+//
+// Starts an attempt on a slot, behind those assigned before.
+//
+//	1  Slot     u32
+//	2  Attempt  u64
+//	3  Job      u64
+//	4  Stage    u8    1 map, 2 reduce, 3 gather
+//	5  Task     u32
+//	6  Number   u16   of the attempt, counted from 1 within the task
+//	7  Sources  u32   Source messages that came for it
+//	8  Inline   bool  its bytes came as Input
+//	9  Split    bin   map: MessagePack of a Split; else empty
+//	10 Millis   i64   wall-clock time that it has; 0: any
+//	11 Epoch    u32
+//
+// Split is the array [ranges, offset, first]: an array of ranges, an i64 (of the Input in the
+// client's stream) and a bool (the Input is the stream's first). A range is the array [name str,
+// offset i64, length i64, codec u8, size i64, modification time i64 in nanoseconds since 1970, tag
+// str]; codecs are 0 none, 1 gzip, 2 zstd, 3 bzip2. Size, time and tag identify the input.
+//
+// # Stop: 43, control, from coordinator
+//
+// Ends an attempt, running or not; a Done follows in any case, if it has not been sent yet.
+//
+//	1 Attempt  u64
+//
+// # Revoke: 44, control, from coordinator
+//
+// Takes back an attempt that has not started: the answer is a Done of status returned. When it is
+// too late, its real Done is the answer.
+//
+//	1 Attempt  u64
+//
+// # Verdict: 45, control, from coordinator
+//
+// Answers a Done that left an output: it is committed, or it is to be removed.
+//
+//	1 Attempt    u64
+//	2 Committed  bool
+//
+// # Forget: 46, control, from coordinator
+//
+// A job has ended: what is kept for it is to be removed. Job names it to processes, ID to workers.
+//
+//	1 Job  u64
+//	2 ID   bin  16 bytes, or none
+//
+// # Done: 47, bulk, from process worker
+//
+// Ends an attempt.
+//
+//	1  Attempt   u64
+//	2  Status    u8         see below
+//	3  Nanos     i64        run time, without waiting behind others
+//	4  Slot      u32
+//	5  File      str        its output, below the worker's directory; "": Inline
+//	6  Bytes     i64        size of File
+//	7  CRC       u32        CRC-32C (Castagnoli) of an output of the last stage
+//	8  Records   i64        in the output
+//	9  Inline    [bin]      parts of the output, by partition
+//	10 In        i64        records read
+//	11 BytesIn   i64        of input read
+//	12 Counters  [Counter]
+//	13 Failure   [Failure]  none or one
+//	14 Lost      u32        no-source: the task whose output cannot be read
+//
+// Status is 1 succeeded, 2 failed, 3 stopped (after a Stop), 4 returned (it had not started), 5
+// no-source (it cannot read a source), 6 timed out (Assign.Millis have passed).
+//
+// # Beat: 48, control, urgent, from process worker
+//
+// A running attempt has made progress.
+//
+//	1 Attempt  u64
+//	2 Bytes    i64  of input read so far
+//	3 Status   str  what the task has last said of itself
+//
+// # Messages between the coordinator and workers
+//
+// A worker's own connection, its control connection, carries these. Its local task processes have
+// connections of their own.
+//
+// # Start: 60, control, from coordinator
+//
+// Asks for a process of an image on a slot. The slot is idle; its process is replaced.
+//
+//	1 Slot   u32
+//	2 Image  bin  SHA-256 of a binary; none: the worker's own
+//	3 Path   str  where it is
+//
+// # Kill: 61, control, from coordinator
+//
+// Ends the process of a slot: SIGTERM to its tree, SIGKILL after the grace time. A new one is
+// started in its place.
+//
+//	1 Slot         u32
+//	2 GraceMillis  u32
+//
+// # Exited: 62, control, from worker
+//
+// A process has ended, or could not be started.
+//
+//	1 Slot    u32
+//	2 PID     u32
+//	3 Code    u32  exit status
+//	4 Signal  u32  that ended it, or 0
+//	5 Words   str  "exited with status 3", "killed (signal 9)"
+//	6 Log     str  the last lines that it printed
+//	7 Failed  str  why it could not be started, or ""
+//
+// # Read: 63, control, urgent, from coordinator
+//
+// Asks for a piece of a file below the worker's directory, which comes as Result.
+//
+//	1 Stream  u64  chosen by the coordinator
+//	2 Path    str
+//	3 Offset  i64
+//	4 Length  i64
+//	5 Credit  i64  bytes of Result to send before further Credit
+//
+// # LogQuery: 64, control, urgent, from coordinator
+//
+// Asks for what the attempts of a job have printed, or one of them. Log messages follow.
+//
+//	1 Stream   u64
+//	2 Job      bin  16 bytes
+//	3 Attempt  str  as LogPart has it; "": all
+//	4 Tail     u32  so many last bytes of each; 0: all
+//
+// # Log: 65, bulk, from worker
+//
+//	1 Stream  u64
+//	2 Parts   [LogPart]
+//	3 Last    bool  nothing follows
+//
+// # Heartbeat: 66, control, urgent, from worker
+//
+// The worker lives. It sends one each Welcome.BeatMillis.
+//
+//	1 Running  u32    attempts
+//	2 PIDs     [u32]  process id by slot; 0 where none runs
+package protocol

@@ -1,0 +1,87 @@
+package protocol
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/fanfold/fanfold"
+)
+
+// FromJob puts a job on the wire, without its Inputs, which travel by themselves. Numbers that make
+// no sense become the nearest ones that do.
+func FromJob(j fanfold.Job) JobSpec {
+	s := JobSpec{
+		Program:         j.Program,
+		Name:            j.Name,
+		Output:          j.Output,
+		Overwrite:       j.Overwrite,
+		Reducers:        unsigned(j.Reducers),
+		SplitSize:       j.SplitSize,
+		Memory:          j.Memory,
+		Sort:            uint32(j.Sort),
+		Top:             unsigned(j.Top),
+		Format:          uint32(j.Format),
+		MaxAttempts:     unsigned(j.MaxAttempts),
+		ProgressTimeout: millis(j.ProgressTimeout),
+		TaskTimeout:     millis(j.TaskTimeout),
+		Deadline:        millis(j.Deadline),
+		Priority:        unsigned(j.Priority),
+		ID:              j.ID,
+		Detach:          j.Detach,
+	}
+	for _, key := range slices.Sorted(maps.Keys(j.Params)) {
+		s.Params = append(s.Params, Param{key, j.Params[key]})
+	}
+	if c := j.Command; c != nil {
+		s.Mapper, s.Combiner, s.Reducer = c.Mapper, c.Combiner, c.Reducer
+		s.Aggregate, s.Separator, s.KeyFields = c.Aggregate, c.Separator, unsigned(c.KeyFields)
+		s.Env, s.Dir = c.Env, c.Dir
+	}
+	return s
+}
+
+func unsigned(n int) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }
+
+// Job is the job that FromJob was given, without its Inputs. It has a Command if its Program is
+// fanfold.CommandProgram.
+func (s *JobSpec) Job() fanfold.Job {
+	j := fanfold.Job{
+		Program:         s.Program,
+		Name:            s.Name,
+		Output:          s.Output,
+		Overwrite:       s.Overwrite,
+		Reducers:        int(s.Reducers),
+		SplitSize:       s.SplitSize,
+		Memory:          s.Memory,
+		Sort:            fanfold.Order(s.Sort),
+		Top:             int(s.Top),
+		Format:          fanfold.Format(s.Format),
+		MaxAttempts:     int(s.MaxAttempts),
+		ProgressTimeout: duration(s.ProgressTimeout),
+		TaskTimeout:     duration(s.TaskTimeout),
+		Deadline:        duration(s.Deadline),
+		Priority:        int(s.Priority),
+		ID:              s.ID,
+		Detach:          s.Detach,
+	}
+	if len(s.Params) > 0 {
+		j.Params = make(map[string]string, len(s.Params))
+	}
+	for _, p := range s.Params {
+		j.Params[p.Key] = p.Value
+	}
+	if s.Program == fanfold.CommandProgram {
+		j.Command = &fanfold.Command{
+			Mapper:    s.Mapper,
+			Combiner:  s.Combiner,
+			Reducer:   s.Reducer,
+			Aggregate: s.Aggregate,
+			Separator: s.Separator,
+			KeyFields: int(s.KeyFields),
+			Env:       s.Env,
+			Dir:       s.Dir,
+		}
+	}
+	return j
+}

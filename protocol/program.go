@@ -1,0 +1,14 @@
+package protocol
+
+import "github.com/fanfold/fanfold"
+
+// InfoOf is what a coordinator must know of a program.
+func InfoOf(p *fanfold.Program) ProgramInfo {
+	return ProgramInfo{
+		Fold:     uint32(p.Fold),
+		Combines: p.Combine != nil,
+		Reduces:  p.Reduce != nil || p.Fold != fanfold.NoFold,
+		Reducers: uint32(p.Reducers),
+		Sort:     uint32(p.Sort),
+	}
+}

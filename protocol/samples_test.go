@@ -1,0 +1,122 @@
+package protocol
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/fanfold/fanfold"
+)
+
+// samples has at least one message of each kind, as they are in practice.
+func samples() []Body {
+	return slices.Concat(handshakeSamples(), clientSamples(), processSamples(), workerSamples())
+}
+
+func sampleID(n byte) []byte   { return bytes.Repeat([]byte{n}, 16) }
+func sampleHash(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
+
+func sampleFailure() Failure {
+	return Failure{
+		Kind: 2, Op: "run mapper", Message: "exited with status 3", Job: sampleID(1), Stage: 1,
+		Task: 4, Attempt: 2, Worker: "local", Input: "/data/a.txt", Offset: 4096,
+		Log: "Traceback\n",
+	}
+}
+
+func sampleCounters() []Counter { return []Counter{{"wordcount", "lines", 1 << 33}, {"", "n", -1}} }
+
+func sampleSpec() JobSpec {
+	return JobSpec{
+		Program: "command", Name: "words", Params: []Param{{"k", "v"}, {"flag", ""}}, Output: "/out",
+		Overwrite: true, Reducers: 4, SplitSize: 64 << 20, Memory: 1 << 30, Sort: 2, Top: 10,
+		Format: 1, MaxAttempts: 4, ProgressTimeout: 600_000, TaskTimeout: 1000, Deadline: 5000,
+		Priority: 4, ID: "once", Detach: true, Mapper: []string{"tr", " ", "\n"},
+		Reducer: []string{"uniq", "-c"}, Separator: "\t", KeyFields: 1, Env: []string{"LC_ALL=C"},
+		Dir: "/home/u",
+	}
+}
+
+func handshakeSamples() []Body {
+	return []Body{
+		&Hello{Magic: "fanfold", ProtoMin: 1, ProtoMax: 1, Role: 2, Product: "fanfold 0.1.0",
+			Name: "host7", Slots: []uint32{0, 1}, Nonce: sampleHash(9), Dir: "/var/tmp/w",
+			Image: sampleHash(8), Host: "host7.example", PID: 4711},
+		&Proof{MAC: sampleHash(7)},
+		&Welcome{Proto: 1, Connection: 7, Worker: 1, BeatMillis: 2000, FrameMax: BulkMax},
+		&Failure{Request: 1, Kind: 17, Message: "256 jobs are queued", Offset: -1, Retry: 500},
+		&Bye{Reason: "recycled after 1000 tasks"},
+	}
+}
+
+func clientSamples() []Body {
+	stages := []StageInfo{{1, 300, 2, 298, 1}, {Stage: 2, Total: 1}}
+	return []Body{
+		&Submit{Request: 1, Job: JobSpec{Program: "wordcount"}, Credit: 1 << 20},
+		&Submit{Request: 2, Job: sampleSpec(), Info: ProgramInfo{2, true, true, 1, 1},
+			Image: sampleHash(6), Path: "/home/u/job"},
+		&Inputs{Request: 1, Paths: []string{"/data/a.txt", "/data/*.gz"}},
+		&Input{Stream: 1, Data: []byte("to be or not\n")},
+		&Input{Stream: 1, Offset: 13, More: true, Data: bytes.Repeat([]byte{'x'}, 300)},
+		&InputEnd{Request: 1},
+		&Accepted{Request: 1, Job: sampleID(1)},
+		&Progress{Request: 1, Stages: stages, Bytes: 1 << 20, BytesAll: 1 << 30, Status: "reading",
+			Failure: []Failure{sampleFailure()}, MapsKnown: true},
+		&Result{Stream: 1, Data: []byte("be\t1\n")},
+		&Result{Stream: 1, Offset: 5, Last: true},
+		&Result{Stream: 1 << 40, Last: true, Error: "open: no such file"},
+		&Ended{Request: 1, State: 3, Counters: sampleCounters(), Bytes: 5, Records: 1, CRC: 0xdeadbeef,
+			Millis: 12},
+		&Ended{Request: 1, State: 4, Failure: []Failure{sampleFailure()}, Files: []string{"part-00000"}},
+		&Credit{Stream: 1, Bytes: 1 << 20},
+		&Cancel{Request: 1},
+		&Cancel{Request: 3, Job: sampleID(1)},
+		&Attach{Request: 4, Job: sampleID(1), Credit: 1 << 20, Wait: true},
+		&Query{Request: 5, What: QueryJob, Job: sampleID(1)},
+		&Answer{Request: 5, Jobs: []JobInfo{{Job: sampleID(1), Name: "words", Program: "wordcount",
+			State: 4, Owner: "uid 1000", Age: 5000, Took: 4000, Stages: stages, Bytes: 1, BytesAll: 2,
+			Failure: []Failure{sampleFailure()}, Counters: sampleCounters(), Reply: 3}}, More: true},
+		&Answer{Request: 6, Workers: []WorkerInfo{{1, "local", "host7", 4711, "ready", 2, 1,
+			[]uint32{4712, 0}, 77, 1, 60_000}}},
+		&Answer{Request: 7, Stats: []Stat{{"fanfold_jobs_total", 9}},
+			Logs: []LogPart{{"job_00000000000000000000000000/map-3/1", "local", []byte("hi\n"), 5, true}}},
+	}
+}
+
+func processSamples() []Body {
+	split := AppendSplit(nil, &fanfold.Split{
+		Ranges: []fanfold.Range{{Name: "/data/a.txt", Offset: 65536, Length: 65536, Size: 1 << 30,
+			ModTime: 1_700_000_000_000_000_000, Tag: "2049:77"}},
+	})
+	return []Body{
+		&Brief{Job: 5, ID: sampleID(1), Spec: sampleSpec(), Partitions: 4, Stages: 3},
+		&Source{Attempt: 1 << 40, Stage: 1, Task: 2, Worker: 1, Path: "j/map-2-1.0/out", Part: 3,
+			Records: 1000},
+		&Source{Attempt: 1 << 40, Stage: 1, Task: 3, Worker: 1, Inline: []byte{1, 'a', 2, '7'},
+			Records: 1},
+		&Assign{Slot: 1, Attempt: 1 << 40, Job: 5, Stage: 1, Task: 70_000, Number: 1, Split: split,
+			Millis: 1000, Epoch: 2},
+		&Assign{Attempt: 1<<64 - 1, Job: 5, Stage: 2, Task: 0, Number: 300, Sources: 2},
+		&Stop{Attempt: 1 << 40},
+		&Revoke{Attempt: 1 << 40},
+		&Verdict{Attempt: 1 << 40, Committed: true},
+		&Forget{Job: 5, ID: sampleID(1)},
+		&Done{Attempt: 1 << 40, Status: StatusSucceeded, Nanos: 1_500_000, Slot: 1,
+			File: "j/map-2-1.0/out", Bytes: 1 << 20, CRC: 1, Records: 10, In: 20, BytesIn: 30,
+			Counters: sampleCounters()},
+		&Done{Attempt: 1 << 40, Status: StatusFailed, Inline: [][]byte{{1}, nil, {}},
+			Failure: []Failure{sampleFailure()}, Lost: 2},
+		&Beat{Attempt: 1 << 40, Bytes: 1 << 20, Status: "reading"},
+	}
+}
+
+func workerSamples() []Body {
+	return []Body{
+		&Start{Slot: 1, Image: sampleHash(6), Path: "/home/u/job"},
+		&Kill{Slot: 1, GraceMillis: 1000},
+		&Exited{Slot: 1, PID: 4712, Signal: 9, Words: "killed (signal 9)", Log: "bye\n"},
+		&Read{Stream: 1 << 40, Path: "j/gather-0-1.0/out", Offset: 1, Length: 2, Credit: 3},
+		&LogQuery{Stream: 8, Job: sampleID(1), Attempt: "", Tail: 4096},
+		&Log{Stream: 8, Parts: []LogPart{{Attempt: "a", Worker: "local"}}, Last: true},
+		&Heartbeat{Running: 1, PIDs: []uint32{4712, 0}},
+	}
+}
