@@ -1,0 +1,247 @@
+package shuffle
+
+import (
+	"bytes"
+	"cmp"
+	"math/bits"
+	"slices"
+	"strconv"
+
+	"github.com/fanfold/fanfold"
+)
+
+// buffer collects records in any order and gives them back as a stream. It holds rows in an arena
+// and sorts 16-byte references to them; when its memory is full they become a run on disk.
+type buffer struct {
+	c      Config
+	memory int64 // bytes for arena and refs
+	arena  arena
+	refs   []rowRef
+	runs   *runs
+	peak   int64  // most bytes that were held at a time
+	text   []byte // scratch
+
+	limit  int    // only the first limit records of the stream are wanted; 0: all
+	cutoff []byte // with limit: a key that the limit-th record so far has; nil: not known
+}
+
+// rowRef is a row in the arena.
+type rowRef struct {
+	prefix uint64 // of its key
+	where  uint64 // partition << arenaBits | ref in the arena: rows that came later are greater
+}
+
+const (
+	rowRefBytes = 16
+	refsMin     = 256 // that a buffer starts with
+
+	arenaBits = 40 // 24 are left for the partition
+	arenaMask = 1<<arenaBits - 1
+)
+
+func newBuffer(c Config, m *meter) *buffer {
+	budget := newBudget(c.Memory)
+	return &buffer{
+		c:      c,
+		memory: budget.records,
+		arena:  arena{shift: budget.chunkShift},
+		runs:   newRuns(c, m),
+	}
+}
+
+// setLimit makes the buffer keep the first n records of its stream. Half of the memory is set aside
+// for moving them when the others are dropped.
+func (b *buffer) setLimit(n int) {
+	b.limit = n
+	b.memory /= 2
+}
+
+// Flush collects a batch.
+func (b *buffer) Flush(batch *fanfold.Batch) error {
+	for i := range batch.Len {
+		key := batch.Key(i)
+		var value []byte
+		value, b.text = batchValue(batch, i, b.text)
+		part := uint32(Partition(key, b.c.Partitions))
+		if err := b.add(part, bits.ReverseBytes64(batch.K0[i]), key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batchValue is the value of entry i as programs without a fold see it: numbers as decimal text,
+// which lies in scratch.
+func batchValue(b *fanfold.Batch, i int, scratch []byte) (value, kept []byte) {
+	if b.ValLen[i] != fanfold.Number {
+		return b.Value(i), scratch
+	}
+	scratch = strconv.AppendInt(scratch[:0], b.N[i], 10)
+	return scratch, scratch
+}
+
+// append collects a record.
+func (b *buffer) append(part uint32, key, value []byte) error {
+	return b.add(part, prefixOf(key), key, value)
+}
+
+func (b *buffer) add(part uint32, prefix uint64, key, value []byte) error {
+	if b.cutoff != nil && bytes.Compare(key, b.cutoff) >= 0 {
+		return nil
+	}
+	n := rowLen(key, value)
+	if need := b.needs(n); need > 0 {
+		if len(b.refs) > 0 && b.held()+need > b.memory {
+			if err := b.makeRoom(); err != nil {
+				return err
+			}
+		}
+		b.peak = max(b.peak, b.held()+b.needs(n))
+		b.growRefs()
+	}
+	ref, room := b.arena.alloc(n)
+	appendRow(room[:0], key, value)
+	b.refs = append(b.refs, rowRef{prefix, uint64(part)<<arenaBits | ref})
+	return nil
+}
+
+// held is how many bytes the buffer holds.
+func (b *buffer) held() int64 {
+	return b.arena.bytes + int64(cap(b.refs))*rowRefBytes
+}
+
+// needs is how many more it would hold, for a moment at least, with a further row of n bytes.
+func (b *buffer) needs(n int) int64 {
+	return b.arena.grows(n) + int64(b.refsGrowth())*rowRefBytes
+}
+
+// refsGrowth is the capacity of the next array of refs: 0 when that of now is enough.
+func (b *buffer) refsGrowth() int {
+	if len(b.refs) < cap(b.refs) {
+		return 0
+	}
+	return max(refsMin, 2*cap(b.refs))
+}
+
+func (b *buffer) growRefs() {
+	if n := b.refsGrowth(); n > 0 {
+		b.refs = append(make([]rowRef, 0, n), b.refs...)
+	}
+}
+
+// makeRoom drops the records beyond the limit, and writes a run if that is not enough.
+func (b *buffer) makeRoom() error {
+	b.sort()
+	if n := len(b.refs); b.limit > 0 && n >= b.limit {
+		b.refs = b.refs[:b.limit]
+		b.cutoff = bytes.Clone(b.keyOf(b.refs[b.limit-1]))
+		if n/2 >= b.limit && b.compact() {
+			return nil
+		}
+	}
+	return b.spill()
+}
+
+// compact moves the rows of b.refs to a new arena, if they are few enough to leave room.
+func (b *buffer) compact() bool {
+	var size int64
+	for _, r := range b.refs {
+		size += int64(len(rowAt(&b.arena, r)))
+	}
+	if size > b.memory/2 {
+		return false
+	}
+	old := b.arena
+	b.arena = arena{shift: old.shift}
+	for i, r := range b.refs {
+		row := rowAt(&old, r)
+		ref, room := b.arena.alloc(len(row))
+		copy(room, row)
+		b.refs[i].where = r.where>>arenaBits<<arenaBits | ref
+	}
+	b.peak = max(b.peak, old.bytes+b.held())
+	return true
+}
+
+// spill writes what the buffer holds as a run.
+func (b *buffer) spill() error {
+	if err := b.runs.add(&bufferRows{b: b}, b.runs.condense.copy); err != nil {
+		return err
+	}
+	b.refs = b.refs[:0]
+	b.arena.reset()
+	return nil
+}
+
+// stream ends the collecting and gives all records in order, and how to copy them so that they are
+// combined. The buffer's memory is free if there are runs.
+func (b *buffer) stream() (rows, copier, error) {
+	b.sort()
+	if len(b.runs.list) == 0 {
+		return &bufferRows{b: b}, b.runs.condense.copy, nil
+	}
+	if len(b.refs) > 0 {
+		if err := b.spill(); err != nil {
+			return nil, nil, err
+		}
+	}
+	b.free()
+	src, err := b.runs.merged()
+	return src, b.runs.condense.copy, err
+}
+
+func (b *buffer) free() { b.refs, b.arena = nil, arena{} }
+
+// close gives memory and disk space back.
+func (b *buffer) close() {
+	b.runs.close()
+	b.free()
+}
+
+func (b *buffer) sort() {
+	slices.SortFunc(b.refs, b.compare)
+}
+
+// compare orders two rows by partition, key and arrival.
+func (b *buffer) compare(x, y rowRef) int {
+	if p, q := x.where>>arenaBits, y.where>>arenaBits; p != q {
+		return cmp.Compare(p, q)
+	}
+	if x.prefix != y.prefix {
+		return cmp.Compare(x.prefix, y.prefix)
+	}
+	if c := bytes.Compare(b.keyOf(x), b.keyOf(y)); c != 0 {
+		return c
+	}
+	return cmp.Compare(x.where, y.where)
+}
+
+func (b *buffer) keyOf(r rowRef) []byte {
+	key, _, _ := cut(b.arena.at(r.where&arenaMask), 0)
+	return key
+}
+
+// rowAt gives the bytes of a row.
+func rowAt(a *arena, r rowRef) []byte {
+	b := a.at(r.where & arenaMask)
+	_, _, rest, _ := parseRow(b)
+	return b[:len(b)-len(rest)]
+}
+
+// bufferRows is the stream of a sorted buffer.
+type bufferRows struct {
+	b *buffer
+	i int
+}
+
+// next gives the next row.
+func (s *bufferRows) next(r *row) (bool, error) {
+	if s.i == len(s.b.refs) {
+		return false, nil
+	}
+	ref := s.b.refs[s.i]
+	s.i++
+	key, value, _, _ := parseRow(s.b.arena.at(ref.where & arenaMask))
+	*r = row{uint32(ref.where >> arenaBits), ref.prefix, key, value}
+	return true, nil
+}

@@ -1,0 +1,54 @@
+package shuffle
+
+import "github.com/fanfold/fanfold"
+
+// Collector is the Sink of a map attempt whose records go to a reduce stage: it partitions and
+// sorts them, and folds or combines them where the program says so. It is not safe for concurrent
+// use. Close it in any case.
+type Collector struct {
+	c     Config
+	store store
+	runs  *runs
+}
+
+// store holds what is collected.
+type store interface {
+	fanfold.Sink
+	stream() (rows, copier, error)
+	close()
+}
+
+// NewCollector starts collecting.
+func NewCollector(c Config) *Collector {
+	m := newMeter(c)
+	if c.Program.Fold != fanfold.NoFold {
+		t := newTable(c, m)
+		return &Collector{c, t, t.runs}
+	}
+	b := newBuffer(c, m)
+	return &Collector{c, b, b.runs}
+}
+
+// Flush collects a batch.
+func (c *Collector) Flush(b *fanfold.Batch) error { return c.store.Flush(b) }
+
+// Finish writes the output: one part for each partition, all inline or all in one file. When there
+// are no records there is neither. Nothing may be collected after it.
+func (c *Collector) Finish() (fanfold.Output, error) {
+	src, copy, err := c.store.stream()
+	if err != nil {
+		return fanfold.Output{}, err
+	}
+	s := newSegment(c.c)
+	defer s.discard()
+	if err := copy(s, src); err != nil {
+		return fanfold.Output{}, err
+	}
+	return s.finish()
+}
+
+// Spills is how often the memory was full.
+func (c *Collector) Spills() int { return c.runs.added }
+
+// Close frees memory and disk space; the output of a successful Finish stays.
+func (c *Collector) Close() { c.store.close() }

@@ -1,0 +1,97 @@
+package shuffle
+
+import "github.com/fanfold/fanfold"
+
+// segment writes rows, which come in the order of their partitions, as one output: inline while it
+// is small enough, else a segment file.
+type segment struct {
+	blocks blockWriter
+	out    outFile
+	index  []indexEntry // of the partitions so far
+	parts  int
+	inline bool  // it may still stay in memory
+	before int64 // records in the partitions before the last of index
+}
+
+func newSegment(c Config) *segment {
+	s := &segment{
+		out:    outFile{dir: c.Dir},
+		parts:  c.Partitions,
+		inline: !c.NoInline,
+		index:  make([]indexEntry, 1, c.Partitions),
+	}
+	s.blocks = blockWriter{w: s, target: blockBytes}
+	return s
+}
+
+// append adds a row.
+func (s *segment) append(part uint32, key, value []byte) error {
+	if int(part) != len(s.index)-1 {
+		if err := s.turn(int(part)); err != nil {
+			return err
+		}
+	}
+	return s.blocks.append(part, key, value)
+}
+
+// turn ends the partitions before part.
+func (s *segment) turn(part int) error {
+	if err := s.blocks.flush(); err != nil {
+		return err
+	}
+	s.end()
+	for len(s.index) <= part {
+		s.index = append(s.index, indexEntry{offset: s.blocks.written})
+		s.before = s.blocks.records
+	}
+	return nil
+}
+
+// end completes the entry of the last partition of index.
+func (s *segment) end() {
+	e := &s.index[len(s.index)-1]
+	e.length = s.blocks.written - e.offset
+	e.records = s.blocks.records - s.before
+}
+
+// Write takes a block from blocks, and moves the output to its file when it becomes too large.
+func (s *segment) Write(block []byte) (int, error) {
+	if s.inline {
+		total := s.blocks.written + int64(len(block))
+		part := total - s.index[len(s.index)-1].offset
+		s.inline = total <= fanfold.InlineAttemptMax && part <= fanfold.InlinePartMax
+	}
+	if !s.inline {
+		if err := s.out.toFile(); err != nil {
+			return 0, err
+		}
+	}
+	return s.out.Write(block)
+}
+
+// finish ends the segment. Output.File is relative to the attempt's directory.
+func (s *segment) finish() (fanfold.Output, error) {
+	if err := s.turn(s.parts - 1); err != nil {
+		return fanfold.Output{}, err
+	}
+	s.end()
+	o := fanfold.Output{Records: s.blocks.records}
+	switch {
+	case o.Records == 0:
+		return o, nil
+	case s.inline:
+		for _, e := range s.index {
+			end := e.offset + e.length
+			o.Inline = append(o.Inline, s.out.mem[e.offset:end:end])
+		}
+		return o, nil
+	}
+	if _, err := s.out.Write(appendIndex(nil, s.index)); err != nil {
+		return fanfold.Output{}, err
+	}
+	o.File, o.Bytes = outputName, s.out.bytes
+	return o, s.out.finish()
+}
+
+// discard removes what an unfinished segment wrote.
+func (s *segment) discard() { s.out.discard() }

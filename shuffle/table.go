@@ -1,0 +1,376 @@
+package shuffle
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"github.com/fanfold/fanfold"
+)
+
+// table collects records and folds those of equal keys at once. It is open addressing with linear
+// probing over 32-byte slots, which hold the first 16 bytes of the key inline: only longer keys,
+// and the values of First, are in the arena. When the memory is full, the groups become a run on
+// disk.
+type table struct {
+	c      Config
+	fold   fanfold.Fold
+	memory int64 // bytes for slots, order and arena
+	slots  []slot
+	mask   uint64
+	used   int // slots with a group
+	full   int // Invariant: used <= full < len(slots)
+	arena  arena
+	order  []slotRef // used while a stream is read
+	runs   *runs
+	peak   int64  // most bytes that were held at a time
+	warm   uint32 // see Flush
+	text   []byte // scratch
+}
+
+// slot is one group. Keys are as in fanfold.Batch.
+type slot struct {
+	k0, k1 uint64
+	n      int64  // the number; First: the length of the value + 1, or 0 where there is none
+	ref    uint32 // in the arena: the key if it is longer than 16 bytes, then the value of First
+	size   uint32 // length of the key + 1; 0: the slot is free; see retired
+}
+
+// retired marks a slot that takes no more: its sum would overflow. Its key gets another slot.
+const retired = 1 << 31
+
+const (
+	slotBytes    = 32
+	slotRefBytes = 16
+	slotsMin     = 128
+	inlineKey    = 16 // bytes of a key in its slot
+
+	// tableArenaBits is the size of a slot's ref: the arena of a table has 4 GiB at most.
+	tableArenaBits = 32
+)
+
+func newTable(c Config, m *meter) *table {
+	b := newBudget(c.Memory)
+	t := &table{
+		c:      c,
+		fold:   c.Program.Fold,
+		memory: b.records,
+		arena:  arena{shift: b.chunkShift},
+		runs:   newRuns(c, m),
+	}
+	t.setSlots(slotsMin)
+	return t
+}
+
+func (t *table) setSlots(n int) {
+	t.slots, t.mask, t.full = make([]slot, n), uint64(n-1), n/2
+}
+
+// Flush folds in a batch.
+func (t *table) Flush(b *fanfold.Batch) error {
+	var warm uint32 // touches all slots first, so that their cache misses overlap
+	for i := range b.Len {
+		warm += t.slots[b.Hash[i]&t.mask].size
+	}
+	t.warm = warm
+	if numeric(t.fold) && t.fold != fanfold.Count {
+		if err := allNumbers(b); err != nil {
+			return err
+		}
+	}
+	for i := range b.Len {
+		s := t.lookup(b, i)
+		if s != nil && t.take(s, b.N[i]) {
+			continue
+		}
+		if err := t.insert(b, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func allNumbers(b *fanfold.Batch) error {
+	for i := range b.Len {
+		if b.ValLen[i] != fanfold.Number {
+			return fanfold.Errorf(fanfold.KindUser, "fold",
+				"%s came from Emit: this fold needs numbers, from Add", quote(b.Key(i)))
+		}
+	}
+	return nil
+}
+
+// lookup gives the slot of entry i, or nil.
+func (t *table) lookup(b *fanfold.Batch, i int) *slot {
+	k0, k1, size := b.K0[i], b.K1[i], b.KeyLen[i]+1
+	for j := b.Hash[i] & t.mask; ; j = (j + 1) & t.mask {
+		s := &t.slots[j]
+		if s.size == size && s.k0 == k0 && s.k1 == k1 &&
+			(size <= inlineKey+1 || bytes.Equal(t.longKey(s), b.Key(i))) {
+			return s
+		}
+		if s.size == 0 {
+			return nil
+		}
+	}
+}
+
+// take folds a number into a slot. Where the sum would overflow it retires the slot instead.
+func (t *table) take(s *slot, n int64) bool {
+	switch t.fold {
+	case fanfold.Sum:
+		sum := s.n + n
+		if (s.n^sum)&(n^sum) < 0 {
+			s.size |= retired
+			return false
+		}
+		s.n = sum
+	case fanfold.Count:
+		s.n++
+	case fanfold.Min:
+		s.n = min(s.n, n)
+	case fanfold.Max:
+		s.n = max(s.n, n)
+	}
+	return true
+}
+
+// insert starts a group with entry i.
+func (t *table) insert(b *fanfold.Batch, i int) error {
+	var long, value []byte // what goes into the arena
+	if b.KeyLen[i] > inlineKey {
+		long = b.Key(i)
+	}
+	n := b.N[i]
+	switch t.fold {
+	case fanfold.Count:
+		n = 1
+	case fanfold.Distinct:
+		n = 0
+	case fanfold.First:
+		value, t.text = batchValue(b, i, t.text)
+		if n = 0; value != nil {
+			n = int64(len(value)) + 1
+		}
+	}
+	need := len(long) + len(value)
+	if err := t.makeRoom(need); err != nil {
+		return err
+	}
+	s := t.freeSlot(b.Hash[i])
+	*s = slot{k0: b.K0[i], k1: b.K1[i], n: n, size: b.KeyLen[i] + 1}
+	t.used++
+	if need > 0 {
+		ref, room := t.arena.alloc(need)
+		copy(room[copy(room, long):], value)
+		s.ref = uint32(ref)
+	}
+	return nil
+}
+
+// makeRoom sees to it that one more slot and n bytes of the arena can be had.
+func (t *table) makeRoom(n int) error {
+	for t.used > 0 && !(t.used < t.full && t.arenaFits(n)) {
+		if t.used == t.full && t.grow() {
+			continue
+		}
+		if err := t.spill(); err != nil {
+			return err
+		}
+	}
+	t.peak = max(t.peak, t.held()+t.arena.grows(n))
+	return nil
+}
+
+func (t *table) arenaFits(n int) bool {
+	if n == 0 {
+		return true
+	}
+	grows := t.arena.grows(n)
+	return (grows == 0 || t.held()+grows <= t.memory) && t.arena.fits(n, tableArenaBits)
+}
+
+// held is how many bytes the table holds or will need to give its stream.
+func (t *table) held() int64 {
+	order := max(cap(t.order), t.full)
+	return int64(len(t.slots))*slotBytes + int64(order)*slotRefBytes + t.arena.bytes
+}
+
+// grow doubles the slots, or fills those of now a little more: false when neither can be.
+func (t *table) grow() bool {
+	n := len(t.slots)
+	both := int64(3*n)*slotBytes + t.arena.bytes + int64(cap(t.order))*slotRefBytes
+	after := int64(2*n)*slotBytes + t.arena.bytes + int64(n)*slotRefBytes
+	if max(both, after) > t.memory {
+		return t.fillUp()
+	}
+	t.peak = max(t.peak, both)
+	old := t.slots
+	t.setSlots(2 * n)
+	var scratch [inlineKey]byte
+	for i := range old {
+		if s := &old[i]; s.size != 0 {
+			h := fanfold.HashKey(s.k0, s.k1, t.key(s, &scratch))
+			*t.freeSlot(h) = *s
+		}
+	}
+	return true
+}
+
+// fillUp lets the last array of slots become three quarters full.
+func (t *table) fillUp() bool {
+	full := len(t.slots) * 3 / 4
+	more := int64(max(full, cap(t.order))-max(t.full, cap(t.order))) * slotRefBytes
+	if t.full == full || t.held()+more > t.memory {
+		return false
+	}
+	t.full = full
+	return true
+}
+
+// freeSlot is where a group with this hash goes.
+func (t *table) freeSlot(h uint64) *slot {
+	j := h & t.mask
+	for t.slots[j].size != 0 {
+		j = (j + 1) & t.mask
+	}
+	return &t.slots[j]
+}
+
+// spill writes what the table holds as a run.
+func (t *table) spill() error {
+	if err := t.runs.add(t.sorted(), copyRows); err != nil {
+		return err
+	}
+	clear(t.slots)
+	t.used = 0
+	t.arena.reset()
+	return nil
+}
+
+// stream ends the collecting and gives all groups in order, and how to copy them so that those of
+// several runs are folded. The table's memory is free if there are runs.
+func (t *table) stream() (rows, copier, error) {
+	if len(t.runs.list) == 0 {
+		return t.sorted(), copyRows, nil
+	}
+	if t.used > 0 {
+		if err := t.spill(); err != nil {
+			return nil, nil, err
+		}
+	}
+	t.free()
+	src, err := t.runs.merged()
+	return src, t.runs.condense.copy, err
+}
+
+func (t *table) free() { t.slots, t.order, t.arena = nil, nil, arena{} }
+
+// close gives memory and disk space back.
+func (t *table) close() {
+	t.runs.close()
+	t.free()
+}
+
+// slotRef is a slot in the order of the stream.
+type slotRef struct {
+	prefix uint64
+	part   uint32
+	slot   uint32
+}
+
+// sorted gives the groups of the table in order.
+func (t *table) sorted() rows {
+	if cap(t.order) < t.used {
+		t.order = make([]slotRef, 0, t.full)
+	}
+	t.order = t.order[:0]
+	var scratch [inlineKey]byte
+	for i := range t.slots {
+		if s := &t.slots[i]; s.size != 0 {
+			part := Partition(t.key(s, &scratch), t.c.Partitions)
+			t.order = append(t.order,
+				slotRef{bits.ReverseBytes64(s.k0), uint32(part), uint32(i)})
+		}
+	}
+	slices.SortFunc(t.order, t.compare)
+	return &tableRows{t: t}
+}
+
+func (t *table) compare(x, y slotRef) int {
+	if x.part != y.part {
+		return cmp.Compare(x.part, y.part)
+	}
+	if x.prefix != y.prefix {
+		return cmp.Compare(x.prefix, y.prefix)
+	}
+	a, b := &t.slots[x.slot], &t.slots[y.slot]
+	if a.k1 != b.k1 {
+		return cmp.Compare(bits.ReverseBytes64(a.k1), bits.ReverseBytes64(b.k1))
+	}
+	// The first 16 bytes agree, the zeros behind a shorter key included.
+	p, q := a.keyLen(), b.keyLen()
+	if p <= inlineKey || q <= inlineKey {
+		return cmp.Compare(p, q)
+	}
+	return bytes.Compare(t.longKey(a), t.longKey(b))
+}
+
+func (s *slot) keyLen() int { return int(s.size&^retired) - 1 }
+
+// longKey is the key of a slot whose key is in the arena.
+func (t *table) longKey(s *slot) []byte { return t.arena.at(uint64(s.ref))[:s.keyLen()] }
+
+// key is the key of a slot; a short one is put together in scratch.
+func (t *table) key(s *slot, scratch *[inlineKey]byte) []byte {
+	n := s.keyLen()
+	if n > inlineKey {
+		return t.longKey(s)
+	}
+	binary.LittleEndian.PutUint64(scratch[:8], s.k0)
+	binary.LittleEndian.PutUint64(scratch[8:], s.k1)
+	return scratch[:n]
+}
+
+// tableRows is the stream of a sorted table.
+type tableRows struct {
+	t       *table
+	i       int
+	scratch [inlineKey]byte
+	text    []byte
+}
+
+// next gives the next group.
+func (r *tableRows) next(out *row) (bool, error) {
+	t := r.t
+	if r.i == len(t.order) {
+		return false, nil
+	}
+	ref := t.order[r.i]
+	r.i++
+	s := &t.slots[ref.slot]
+	*out = row{ref.part, ref.prefix, t.key(s, &r.scratch), nil}
+	switch {
+	case numeric(t.fold):
+		r.text = numberOf(s.n).appendTo(r.text[:0])
+		out.value = r.text
+	case t.fold == fanfold.First && s.n > 0:
+		out.value = t.firstValue(s)
+	}
+	return true, nil
+}
+
+// firstValue is the value that First kept.
+func (t *table) firstValue(s *slot) []byte {
+	n := int(s.n - 1)
+	if n == 0 {
+		return []byte{}
+	}
+	b := t.arena.at(uint64(s.ref))
+	if s.keyLen() > inlineKey {
+		b = b[s.keyLen():]
+	}
+	return b[:n:n]
+}
