@@ -1,0 +1,264 @@
+package mapper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/shuffle"
+	"github.com/fanfold/fanfold/storage"
+)
+
+// inlineName is the input of records that came from the client.
+const inlineName = "-"
+
+// feeder hands the lines of a split to user code.
+type feeder struct {
+	task   *fanfold.Task
+	spec   *Spec
+	result *Result
+	emit   *fanfold.Emitter
+	lines  lines
+	pace   pace
+	mapper fanfold.Mapper
+	blocks fanfold.BlockMapper // nil: mapper takes lines
+	closer fanfold.Closer      // nil: it has none, or Close was called
+}
+
+// run makes the mapper, feeds it, and closes it.
+func (f *feeder) run() error {
+	m, err := f.spec.Program.Map(f.task)
+	if err != nil {
+		return userError("start mapper", "", -1, err)
+	}
+	f.mapper, f.pace.last = m, time.Now()
+	f.blocks, _ = m.(fanfold.BlockMapper)
+	f.closer, _ = m.(fanfold.Closer)
+	defer func() {
+		if c := f.closer; c != nil {
+			_ = c.Close(nil)
+		}
+	}()
+	if err := f.feed(); err != nil {
+		return err
+	}
+	if c := f.closer; c != nil {
+		f.closer = nil
+		if err := c.Close(f.emit); err != nil {
+			return userError("close mapper", f.task.Input(), -1, err)
+		}
+	}
+	f.emit.Flush()
+	return f.emit.Err()
+}
+
+func (f *feeder) feed() error {
+	if err := shuffle.Stopped(f.task.Context()); err != nil {
+		return err
+	}
+	if len(f.spec.Split.Ranges) == 0 {
+		return f.feedInline()
+	}
+	for i := range f.spec.Split.Ranges {
+		r := &f.spec.Split.Ranges[i]
+		f.task.SetInput(r.Name)
+		if err := f.feedRange(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedInline feeds the client's own bytes.
+func (f *feeder) feedInline() error {
+	s := &f.spec.Split
+	f.task.SetInput(inlineName)
+	f.lines.reset(bytes.NewReader(s.Inline), s.Offset, noEnd, int64(len(s.Inline)))
+	return f.feedLines(inlineName, nil)
+}
+
+// feedRange feeds a range of a file that is the one the job was submitted with, and still is when
+// the range was read.
+func (f *feeder) feedRange(r *fanfold.Range) error {
+	ctx := f.task.Context()
+	from := r.Offset
+	if r.Codec == fanfold.Plain && from > 0 {
+		from-- // whether a line starts at Offset depends on the byte before it
+	}
+	file, info, err := f.spec.Storage.Open(ctx, r.Name, from)
+	if err != nil {
+		return f.inputError(r.Name, from, err)
+	}
+	defer file.Close()
+	if changed(r, info) {
+		return changedError(r.Name)
+	}
+	if r.Codec == fanfold.Plain {
+		err = f.feedPlain(r, file, from)
+	} else {
+		err = f.feedCompressed(r, file)
+	}
+	if err != nil {
+		return err
+	}
+	if info, err = f.spec.Storage.Stat(ctx, r.Name); err != nil {
+		return f.inputError(r.Name, -1, err)
+	}
+	if changed(r, info) {
+		return changedError(r.Name)
+	}
+	return nil
+}
+
+func (f *feeder) feedPlain(r *fanfold.Range, file io.Reader, from int64) error {
+	f.lines.reset(file, from, r.Offset+r.Length, r.Size-from)
+	if from < r.Offset {
+		if err := f.lines.skipLine(); err != nil {
+			return f.inputError(r.Name, f.lines.offset, err)
+		}
+	}
+	return f.feedLines(r.Name, nil)
+}
+
+func (f *feeder) feedCompressed(r *fanfold.Range, file io.Reader) error {
+	counted := &countingReader{r: file}
+	decoded, err := storage.Decode(r.Codec, counted)
+	if err != nil {
+		return f.inputError(r.Name, 0, err)
+	}
+	defer decoded.Close()
+	f.lines.reset(decoded, 0, noEnd, -1)
+	return f.feedLines(r.Name, counted)
+}
+
+// feedLines feeds the blocks of one input. What counts as read is the blocks or, if there is one,
+// what went through a counter below the decompressor.
+func (f *feeder) feedLines(name string, counted *countingReader) error {
+	before := f.result.BytesIn
+	for {
+		block, offset, err := f.lines.next()
+		if counted != nil {
+			f.result.BytesIn = before + counted.n
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return f.inputError(name, f.lines.offset, err)
+		}
+		if counted == nil {
+			f.result.BytesIn += int64(len(block))
+		}
+		if err := f.feedBlock(name, block, offset); err != nil {
+			return err
+		}
+		if err := f.checkpoint(); err != nil {
+			return err
+		}
+	}
+}
+
+// feedBlock calls user code.
+func (f *feeder) feedBlock(name string, block []byte, offset int64) error {
+	if f.blocks == nil {
+		return f.feedRecords(name, block, offset)
+	}
+	f.result.In += int64(bytes.Count(block, []byte{'\n'}))
+	if block[len(block)-1] != '\n' {
+		f.result.In++
+	}
+	if err := f.blocks.MapBlock(block, offset, f.emit); err != nil {
+		return userError("run mapper", name, offset, err)
+	}
+	return nil
+}
+
+func (f *feeder) feedRecords(name string, block []byte, offset int64) error {
+	for len(block) > 0 {
+		line, rest := fanfold.NextLine(block)
+		f.result.In++
+		rec := fanfold.Record{Value: line[:len(line):len(line)], Offset: offset}
+		if err := f.mapper.Map(rec, f.emit); err != nil {
+			return userError("run mapper", name, offset, err)
+		}
+		if f.pace.due() {
+			if err := f.checkpoint(); err != nil {
+				return err
+			}
+		}
+		offset += int64(len(block) - len(rest))
+		block = rest
+	}
+	return nil
+}
+
+// checkpoint tells that the attempt makes progress, and stops it when it must stop.
+func (f *feeder) checkpoint() error {
+	if f.spec.Progress != nil {
+		f.spec.Progress(f.result.BytesIn)
+	}
+	if err := f.emit.Err(); err != nil {
+		return err
+	}
+	return shuffle.Stopped(f.task.Context())
+}
+
+// changed reports whether an input is another than the job was submitted with.
+func changed(r *fanfold.Range, now storage.Info) bool {
+	then := storage.Info{Size: r.Size, ModTime: r.ModTime, Tag: r.Tag}
+	return !now.Same(then)
+}
+
+func changedError(name string) error {
+	err := fanfold.Errorf(fanfold.KindInput, "read input", "%s: changed while the job ran", name)
+	err.Input = name
+	return err
+}
+
+// inputError says where reading went wrong. It keeps the kind of an error that has one.
+func (f *feeder) inputError(name string, offset int64, err error) error {
+	if stopped := shuffle.Stopped(f.task.Context()); stopped != nil {
+		return stopped
+	}
+	kind := fanfold.KindInput
+	var known *fanfold.Error
+	switch {
+	case errors.Is(err, errLongLine):
+		kind = fanfold.KindTooLarge
+		err = fmt.Errorf("%s: the line at offset %d is longer than %d bytes",
+			name, offset, f.lines.limits.line)
+	case errors.As(err, &known):
+		kind = known.Kind
+	}
+	return &fanfold.Error{Op: "read input", Kind: kind, Input: name, Offset: offset, Err: err}
+}
+
+// userError is an error that user code returned. It keeps what the error says of itself.
+func userError(op, input string, offset int64, err error) error {
+	e := fanfold.Error{Kind: fanfold.KindUser, Offset: -1}
+	var known *fanfold.Error
+	if errors.As(err, &known) {
+		e = *known
+	}
+	if e.Input == "" {
+		e.Input, e.Offset = input, offset
+	}
+	e.Op, e.Err = op, err
+	return &e
+}
+
+// countingReader counts what is read through it.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+// Read reads.
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
