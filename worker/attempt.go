@@ -1,0 +1,41 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/shuffle"
+)
+
+// Why an attempt's context ended.
+var (
+	errStopped = errors.New("stopped")
+	errTimeout = errors.New("out of time")
+	errLeft    = errors.New("the connection of the task process ended")
+)
+
+// attempt is one execution of a task that this process was given.
+type attempt struct {
+	handle  uint64
+	id      fanfold.AttemptID
+	plan    *plan
+	split   fanfold.Split
+	sources []shuffle.Source
+	limit   time.Duration // wall clock; 0: none
+	cost    int           // its part of inbox.held
+
+	ctx  context.Context // set when it starts
+	stop context.CancelCauseFunc
+}
+
+// final says what a last stage makes of its records.
+func (a *attempt) final() shuffle.Final {
+	job := &a.plan.job
+	f := shuffle.Final{Format: job.Format, Sort: job.Sort, Top: job.Top, Output: job.Output}
+	if f.Output != "" {
+		f.Name = ".fanfold-" + a.id.Dir()
+	}
+	return f
+}

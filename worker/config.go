@@ -1,0 +1,79 @@
+package worker
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// The defaults of an Agent.
+const (
+	DefaultTasksMax = 1_000_000       // attempts of one process, give or take a quarter
+	DefaultGrace    = 2 * time.Second // from SIGTERM to SIGKILL when the agent ends
+)
+
+// Config describes an Agent. Name, Slots and Attach must be set; the zero value of each other field
+// means its default.
+type Config struct {
+	Name  string // of the worker, unique at its coordinator
+	Slots int    // task processes, 1 to protocol.SlotsMax
+
+	// Attach takes the agent's end of the connection to the process of a slot, on which nothing
+	// has been said yet. It runs on a goroutine of its own and returns when the connection has
+	// ended; Agent.Run waits for it. The worker's own handshake is over before the first call.
+	Attach func(slot fanfold.Slot, c *protocol.Conn)
+
+	// Token proves the agent on its control connection; nil: the transport does.
+	Token []byte
+
+	// Root is the folder that holds the directories of this user's agents. It must belong to the
+	// user and be closed to everybody else; it is made when it does not exist. "": DefaultRoot().
+	Root string
+
+	// AllowImages decides whether a Start may run the program at path, by which the submitter
+	// named it; nil allows none. Its hash is compared afterwards.
+	AllowImages func(path string) bool
+
+	// SkipHash says that no job will name this program's own image. It saves reading the binary
+	// at start.
+	SkipHash bool
+
+	// Inside, if set, takes the place of task processes.
+	Inside *Inside
+
+	Memory   int64         // bytes for an attempt's buffers; 0: by the host's memory and Slots
+	TasksMax int           // attempts after which a process is replaced; 0: DefaultTasksMax
+	Grace    time.Duration // from SIGTERM to SIGKILL at the end; 0: DefaultGrace
+	Env      []string      // name=value, added to the environment of the processes
+	Log      hclog.Logger  // nil: nothing is logged
+}
+
+// complete checks c and fills in its defaults.
+func (c *Config) complete() error {
+	switch {
+	case c.Name == "":
+		return errors.New("worker without a name")
+	case c.Slots < 1 || c.Slots > protocol.SlotsMax:
+		return fmt.Errorf("%d slots: want 1 to %d", c.Slots, protocol.SlotsMax)
+	case c.Attach == nil:
+		return errors.New("worker without Attach")
+	case c.Memory < 0 || c.TasksMax < 0 || c.Grace < 0:
+		return errors.New("negative limit of a worker")
+	}
+	c.Root = cmp.Or(c.Root, DefaultRoot())
+	c.Memory = cmp.Or(c.Memory, hostMemory(c.Slots))
+	c.TasksMax = cmp.Or(c.TasksMax, DefaultTasksMax)
+	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	c.Env = slices.Clone(c.Env)
+	if c.Log == nil {
+		c.Log = hclog.NewNullLogger()
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+const (
+	streamsMax       = 256       // files and logs being sent at a time, and jobs being removed
+	streamQueueMax   = 512 << 10 // bytes in the outbound queue, above which streams wait
+	forgottenJobsMax = 128       // jobs whose logs outlive their Forget
+)
+
+// controller is the goroutine of an agent that takes what the coordinator says on the control
+// connection. It never waits for a disk, a process or a slow reader.
+type controller struct {
+	agent     *Agent
+	forgotten []string       // ids of the last jobs that were forgotten
+	streams   sync.WaitGroup // goroutines that run started
+
+	mu    sync.Mutex          // guards what follows
+	files map[uint64]*sending // by stream
+	busy  int                 // goroutines in streams
+}
+
+func newController(a *Agent) *controller {
+	return &controller{agent: a, files: map[uint64]*sending{}}
+}
+
+// run reads until the connection ends: nil when the coordinator closed it. It returns when its
+// streams have ended too; ctx ends these.
+func (c *controller) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer c.streams.Wait()
+	defer cancel()
+	var b protocol.Batch
+	for {
+		if err := c.agent.control.Read(&b); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for m := range b.All() {
+			if err := c.take(ctx, m); err != nil {
+				return fanfold.Errorf(fanfold.KindProtocol, "serve coordinator", "%w", err)
+			}
+		}
+		c.agent.control.Flush()
+	}
+}
+
+// take handles one message. An error breaks the connection.
+func (c *controller) take(ctx context.Context, m protocol.Message) error {
+	switch m.Kind {
+	case protocol.KindStart:
+		return with(m, func(s *protocol.Start) error {
+			return c.onSlot(s.Slot, func(slot *slot) { slot.want(s) })
+		})
+	case protocol.KindKill:
+		return with(m, func(k *protocol.Kill) error {
+			grace := time.Duration(k.GraceMillis) * time.Millisecond
+			return c.onSlot(k.Slot, func(slot *slot) { slot.kill(grace) })
+		})
+	case protocol.KindRead:
+		return with(m, func(r *protocol.Read) error { return c.read(ctx, r) })
+	case protocol.KindCredit:
+		return with(m, func(credit *protocol.Credit) error {
+			c.credit(credit)
+			return nil
+		})
+	case protocol.KindLogQuery:
+		return with(m, func(q *protocol.LogQuery) error { return c.log(ctx, q) })
+	case protocol.KindForget:
+		return with(m, c.forget)
+	case protocol.KindError:
+		return with(m, func(f *protocol.Failure) error { return f.Err() })
+	case protocol.KindBye: // the end of the connection follows
+		return nil
+	}
+	return fmt.Errorf("message of kind %d to a worker", m.Kind)
+}
+
+func (c *controller) onSlot(index uint32, f func(*slot)) error {
+	if int(index) >= len(c.agent.slots) {
+		return fmt.Errorf("no slot %d", index)
+	}
+	f(c.agent.slots[index])
+	return nil
+}
+
+// forget removes what a job has made, and the logs of the job that was forgotten long ago.
+func (c *controller) forget(m *protocol.Forget) error {
+	var id fanfold.JobID
+	if copy(id[:], m.ID) != len(id) {
+		return fmt.Errorf("forget: job id of %d bytes", len(m.ID))
+	}
+	job := id.String()
+	if c.forgotten = append(c.forgotten, job); len(c.forgotten) > forgottenJobsMax {
+		c.agent.logs.Forget(c.forgotten[0])
+		c.forgotten = c.forgotten[1:]
+	}
+	removeJob := func() {
+		if err := c.agent.files.RemoveAll(job); err != nil {
+			c.agent.log.Warn("remove files of job", "job", job, "error", err)
+		}
+	}
+	if !c.start(removeJob) {
+		removeJob()
+	}
+	return nil
+}
+
+// start runs f on a goroutine, unless there are too many already: then it returns false.
+func (c *controller) start(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy == streamsMax {
+		return false
+	}
+	c.busy++
+	c.streams.Go(func() {
+		f()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.busy--
+	})
+	return true
+}

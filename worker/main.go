@@ -1,0 +1,105 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/storage"
+)
+
+const (
+	leaveGrace = 200 * time.Millisecond // for user code to see that its context has ended
+	byeTimeout = 5 * time.Second        // for the last results to be written
+)
+
+// MainConfig describes a task process.
+type MainConfig struct {
+	Name     string       // of the worker that the slot belongs to
+	Slot     fanfold.Slot // index within the worker
+	Dir      string       // the worker's directory: paths on the wire are relative to it
+	Image    []byte       // SHA-256 of this binary; none: it is the worker's own
+	Storage  *storage.Mux // where inputs are read and outputs are written
+	Memory   int64        // bytes for an attempt's buffers when the job does not say; 0: DefaultMemory
+	TasksMax int          // attempts after which Main retires; 0: no limit
+	Log      io.Writer    // what the attempts print by way of Task.Log; nil: discarded
+
+	// Mark is called, if set, when an attempt begins and when it has ended.
+	Mark func(id fanfold.AttemptID, begin bool)
+	// Budget is called, if set, before an attempt whose buffers may hold another number of bytes
+	// than those of the attempt before.
+	Budget func(bytes int64)
+}
+
+// Main is the body of a task process. It shakes hands on c, runs the attempts that come one at a
+// time, and returns nil after TasksMax of them, when c ends, or when ctx does; c is closed then.
+// User code that goes on for long although its context has ended is not waited for. Programs are
+// found by name; the program "command" is always there.
+func Main(ctx context.Context, c *protocol.Conn, programs []fanfold.Program, cfg MainConfig) error {
+	defer c.Close()
+	cfg.Memory = cmp.Or(cfg.Memory, DefaultMemory)
+	if cfg.Log == nil {
+		cfg.Log = io.Discard
+	}
+	hello := protocol.Hello{
+		Role: uint8(protocol.RoleProcess), Name: cfg.Name, Dir: cfg.Dir,
+		Slots: []uint32{uint32(cfg.Slot)}, Image: cfg.Image, PID: uint32(os.Getpid()),
+	}
+	if _, _, err := protocol.Connect(ctx, c, hello, nil); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	in := newInbox(cfg.Dir, programs)
+	r := &reader{conn: c, in: in, slot: cfg.Slot}
+	x := &executor{conn: c, in: in, cfg: cfg}
+
+	read, executed := make(chan error, 1), make(chan error, 1)
+	go func() { read <- r.run() }()
+	go func() {
+		defer func() { executed <- x.err }() // also when user code ends this goroutine
+		x.run(ctx)
+	}()
+	var err error
+	select {
+	case err = <-read:
+		cancel(errLeft)
+		if err != nil {
+			complain(c, err)
+		}
+		_ = c.Close()
+	case err = <-executed:
+		executed <- nil
+		err = errors.Join(err, leave(c))
+		<-read
+	case <-ctx.Done():
+		_ = c.Close()
+		<-read
+	}
+	grace := time.NewTimer(leaveGrace)
+	defer grace.Stop()
+	select {
+	case <-executed:
+	case <-grace.C:
+	}
+	return err
+}
+
+// leave writes the last results and closes c.
+func leave(c *protocol.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
+	defer cancel()
+	return c.Shutdown(ctx)
+}
+
+// complain tells the coordinator why it is left, where the connection still serves for that.
+func complain(c *protocol.Conn, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveGrace)
+	defer cancel()
+	_ = c.Fail(ctx, err)
+}

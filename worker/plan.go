@@ -1,0 +1,51 @@
+package worker
+
+import (
+	"fmt"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/worker/command"
+)
+
+// plan is a job as a task process sees it. It is not changed after newPlan.
+type plan struct {
+	handle     uint64 // that the coordinator uses for the job
+	id         fanfold.JobID
+	job        fanfold.Job
+	program    *fanfold.Program
+	err        error         // why the job cannot run here: each of its attempts fails with it
+	partitions int           // tasks of the reduce stage; 0: there is none
+	last       fanfold.Stage // the stage that writes the output
+}
+
+// newPlan makes the plan of a Brief; the error breaks the protocol.
+func newPlan(b *protocol.Brief, programs map[string]*fanfold.Program) (*plan, error) {
+	p := &plan{
+		handle:     b.Job,
+		job:        b.Spec.Job(),
+		partitions: int(b.Partitions),
+		last:       fanfold.Stage(b.Stages),
+	}
+	if copy(p.id[:], b.ID) != len(p.id) {
+		return nil, fmt.Errorf("brief: job id of %d bytes", len(b.ID))
+	}
+	if p.last < fanfold.StageMap || p.last > fanfold.StageGather {
+		return nil, fmt.Errorf("brief: last stage %d", b.Stages)
+	}
+	p.program, p.err = find(&p.job, programs)
+	return p, nil
+}
+
+// find gives the program that a job names.
+func find(job *fanfold.Job, programs map[string]*fanfold.Program) (*fanfold.Program, error) {
+	if job.Program == fanfold.CommandProgram && job.Command != nil {
+		p, err := command.Program(*job.Command)
+		return &p, err
+	}
+	if p := programs[job.Program]; p != nil {
+		return p, nil
+	}
+	return nil, fanfold.Errorf(fanfold.KindUnknown, "find program",
+		"%q is not in this task process", job.Program)
+}
