@@ -1,0 +1,41 @@
+package coordinator
+
+import "github.com/fanfold/fanfold/coordinator/scheduler"
+
+// perform does what an effect asks for, now or when the journal has its events.
+func (o *owner) perform(e *scheduler.Effect) {
+	if e.Seq > o.ledger.durable && o.cfg.Journal != nil {
+		o.gate(*e)
+		return
+	}
+	switch e.Kind {
+	case scheduler.Send:
+		o.assigned(e)
+	case scheduler.Stop:
+		o.stop(e)
+	case scheduler.TakeBack:
+		o.takeBack(e)
+	case scheduler.Kill:
+		o.kill(e.Slot)
+	case scheduler.Commit:
+		o.commit(e)
+	case scheduler.Discard:
+		o.discard(e)
+	case scheduler.Retry:
+		o.retry(e)
+	case scheduler.Reply:
+		o.taskFailed(e)
+	case scheduler.Refuse:
+		// A closed job whose queue is never full and whose input is open has none.
+	case scheduler.StageReady:
+		o.markDirty(o.running[e.Job])
+	case scheduler.Deliver:
+		o.deliver(o.running[e.Job])
+	case scheduler.JobReply:
+		o.jobEnded(o.running[e.Job], e.Status)
+	case scheduler.SlotReady:
+		o.slotReady(e)
+	case scheduler.JobReady:
+		o.jobReady(e)
+	}
+}

@@ -1,0 +1,184 @@
+package coordinator
+
+import (
+	"sync"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// fakeAgent is a worker without processes: each slot is a goroutine that speaks for one.
+type fakeAgent struct {
+	c       *cluster
+	name    string
+	control *protocol.Conn
+	welcome protocol.Welcome
+	ended   chan struct{} // closed when the control connection has ended
+
+	mu       sync.Mutex // guards what follows
+	files    map[string][][]byte
+	slots    []*fakeProcess
+	pid      uint32
+	forgot   []string          // ids of jobs
+	reads    int               // Reads that were asked for
+	logs     map[string]string // by attempt
+	behave   behaviour         // of processes; nil: wordCount
+	images   []string          // asked for by Start
+	noImages bool              // no other image can be started
+	silent   bool              // no answers to anything
+	onExited func(slot int) *protocol.Exited
+	broken   map[string]bool // files that cannot be read
+}
+
+// behaviour is what a fake process makes of an attempt; nil: it says nothing.
+type behaviour func(p *fakeProcess, a *fakeAttempt) *protocol.Done
+
+func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
+	a := &fakeAgent{
+		c: c, name: name, behave: c.behave, control: c.attach("agent"), files: map[string][][]byte{},
+		ended: make(chan struct{}), slots: make([]*fakeProcess, slots),
+		logs: map[string]string{}, broken: map[string]bool{},
+	}
+	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name, Dir: "/none", PID: 1}
+	for i := range slots {
+		hello.Slots = append(hello.Slots, uint32(i))
+	}
+	_, w, err := protocol.Connect(c.t.Context(), a.control, hello, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	a.welcome = w
+	c.all.Go(a.run)
+	c.all.Go(a.beat)
+	for i := range slots {
+		a.startProcess(i, nil)
+	}
+	return a
+}
+
+// startProcess has a new process on a slot.
+func (a *fakeAgent) startProcess(slot int, image []byte) {
+	a.mu.Lock()
+	a.pid++
+	p := newFakeProcess(a, slot, a.pid+100, image)
+	a.slots[slot] = p
+	a.mu.Unlock()
+	a.c.all.Go(p.run)
+}
+
+func (a *fakeAgent) process(slot int) *fakeProcess {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.slots[slot]
+}
+
+func (a *fakeAgent) set(f func(a *fakeAgent)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f(a)
+}
+
+// leave ends the worker with all its processes.
+func (a *fakeAgent) leave() {
+	a.control.Close()
+	for i := range a.slots {
+		a.process(i).conn.Close()
+	}
+}
+
+// beat sends heartbeats until the connection ends.
+func (a *fakeAgent) beat() {
+	for {
+		select {
+		case <-time.After(time.Duration(a.welcome.BeatMillis) * time.Millisecond):
+		case <-a.ended:
+			return
+		}
+		a.mu.Lock()
+		if !a.silent {
+			a.control.Send(&protocol.Heartbeat{})
+			a.control.Flush()
+		}
+		a.mu.Unlock()
+	}
+}
+
+func (a *fakeAgent) run() {
+	defer close(a.ended)
+	defer a.control.Close()
+	var b protocol.Batch
+	for a.control.Read(&b) == nil {
+		for m := range b.All() {
+			a.take(m)
+		}
+		a.control.Flush()
+	}
+}
+
+func (a *fakeAgent) take(m protocol.Message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.silent {
+		return
+	}
+	switch m.Kind {
+	case protocol.KindRead:
+		a.reads++
+		a.read(decoded[protocol.Read](a.c, m))
+	case protocol.KindLogQuery:
+		q := decoded[protocol.LogQuery](a.c, m)
+		for name, text := range a.logs {
+			if name == q.Attempt || q.Attempt == "" {
+				part := protocol.LogPart{Attempt: name, Worker: a.name, Data: []byte(text)}
+				a.control.Send(&protocol.Log{Stream: q.Stream, Parts: []protocol.LogPart{part}})
+			}
+		}
+		a.control.Send(&protocol.Log{Stream: q.Stream, Last: true})
+	case protocol.KindForget:
+		a.forgot = append(a.forgot, fanfold.JobID(decoded[protocol.Forget](a.c, m).ID).String())
+	case protocol.KindKill:
+		k := decoded[protocol.Kill](a.c, m)
+		go a.slots[k.Slot].kill()
+	case protocol.KindStart:
+		s := decoded[protocol.Start](a.c, m)
+		a.images = append(a.images, s.Path)
+		if a.noImages {
+			a.control.Send(&protocol.Exited{Slot: s.Slot, Failed: "it is not here"})
+			return
+		}
+		old := a.slots[s.Slot]
+		go func() {
+			old.conn.Close()
+			a.startProcess(int(s.Slot), s.Image)
+		}()
+	}
+}
+
+// read sends what a Read asks for.
+func (a *fakeAgent) read(r *protocol.Read) {
+	parts, ok := a.files[r.Path]
+	if !ok || a.broken[r.Path] || r.Offset+r.Length > int64(len(parts[0])) {
+		a.control.Send(&protocol.Result{Stream: r.Stream, Last: true, Error: "no such file"})
+		return
+	}
+	data := parts[0][r.Offset : r.Offset+r.Length]
+	for len(data) > 0 {
+		n := min(len(data), protocol.BlockMax)
+		a.control.Send(&protocol.Result{
+			Stream: r.Stream, Offset: r.Offset, Data: data[:n], Last: n == len(data),
+		})
+		data, r.Offset = data[n:], r.Offset+int64(n)
+	}
+}
+
+func decoded[T any, B interface {
+	*T
+	protocol.Body
+}](c *cluster, m protocol.Message) *T {
+	v := B(new(T))
+	if err := protocol.Decode(m, v); err != nil {
+		c.t.Errorf("decode %s: %v", m.Kind, err)
+	}
+	return v
+}

@@ -1,0 +1,253 @@
+package coordinator
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/client"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// lineText makes a text of so many bytes in lines of 100.
+func lineText(bytes int) string {
+	return strings.Repeat(strings.Repeat("x", 99)+"\n", bytes/100)
+}
+
+func TestB23SlowReaderDelaysNobody(t *testing.T) {
+	for name, behave := range map[string]behaviour{"inline": inline, "files": inFile} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, Config{}, 1)
+				c.agent.set(func(a *fakeAgent) { a.behave = behave })
+				cl := c.client("ann")
+				text := lineText(3_000_000)
+				slow := c.submit(cl, fanfold.Job{Program: "lines", SplitSize: 500_000}, text)
+				synctest.Wait() // its reply is there, as far as the credit goes
+				for _, who := range []*client.Client{cl, c.client("bob")} {
+					if out, _, err := c.run(who, fanfold.Job{Program: "words"}, "a\n"); out != "a\t1\n" {
+						t.Errorf("got %q, %v", out, err)
+					}
+				}
+				pass(time.Minute) // who gives no credit is waiting, not stalled
+				if out, _, err := readAll(slow); out != text || err != nil {
+					t.Errorf("the slow reader got %d bytes of %d, %v", len(out), len(text), err)
+				}
+			})
+		})
+	}
+}
+
+func TestR40ReaderThatGivesCreditAndReadsNothingIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		conn := c.enter(protocol.Hello{Role: uint8(protocol.RoleClient)})
+		defer conn.Close()
+		text := lineText(1_000_000)
+		send := func(m protocol.Body) {
+			if err := conn.WaitQueued(t.Context(), protocol.QueueMax/2); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Send(m); err != nil {
+				t.Fatal(err)
+			}
+			conn.Flush()
+		}
+		send(&protocol.Submit{Request: 1, Credit: 1 << 40, Job: protocol.JobSpec{Program: "lines"}})
+		var b protocol.Batch
+		for credit := int64(protocol.InputWindow); len(text) > 0; {
+			n := min(int64(len(text)), credit, protocol.BlockMax)
+			if n > 0 {
+				send(&protocol.Input{Stream: 1, Data: []byte(text[:n]), More: true})
+				text, credit = text[n:], credit-n
+				continue
+			}
+			if err := conn.Read(&b); err != nil {
+				t.Fatal(err)
+			}
+			for m := range b.All() {
+				if m.Kind == protocol.KindCredit {
+					credit += decoded[protocol.Credit](c, m).Bytes
+				}
+			}
+		}
+		send(&protocol.InputEnd{Request: 1})
+		pass(11 * time.Second)
+		list, err := c.client("ann").Stats(t.Context())
+		if err != nil || stat(list, "fanfold_jobs_running") != 0 {
+			t.Errorf("the job still runs: %v, %v", list, err)
+		}
+	})
+}
+
+func stat(list []protocol.Stat, name string) int64 {
+	for _, s := range list {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return -1
+}
+
+func TestInlineInputAboveTheLimitIsSpooled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{Limits: Limits{InlineMax: 1 << 20}}, 1)
+		h := hold(c, func(f *fakeAttempt) bool { return f.assign.Task == 0 && f.assign.Number == 1 })
+		cl := c.client("ann")
+		text := lineText(20_000_000)
+		r := c.submit(cl, fanfold.Job{Program: "lines"}, text)
+		late := <-h.ch
+		synctest.Wait()
+		list, err := cl.Stats(t.Context())
+		if n := stat(list, "fanfold_input_memory_bytes"); err != nil || n <= 0 || n > 4<<20 {
+			t.Errorf("%d bytes of input are in memory, %v", n, err)
+		}
+		if left, _ := os.ReadDir(c.server.cfg.SpoolDir); len(left) != 0 {
+			t.Errorf("the spool has a name: %v", left)
+		}
+		late.p.done(late.a.failed("once more")) // so it is read again
+		if out, _, err := readAll(r); out != text || err != nil {
+			t.Errorf("got %d bytes of %d, %v", len(out), len(text), err)
+		}
+		synctest.Wait()
+		if list, err := cl.Stats(t.Context()); stat(list, "fanfold_input_memory_bytes") != 0 {
+			t.Errorf("left in memory: %v, %v", list, err)
+		}
+	})
+}
+
+func TestX11LongLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		text := "short\n" + strings.Repeat("long", 2_000_000) + "\nno line end"
+		out, _, err := c.run(c.client("ann"), fanfold.Job{Program: "lines", SplitSize: 1000}, text)
+		if out != text || err != nil {
+			t.Errorf("got %d bytes of %d, %v", len(out), len(text), err)
+		}
+	})
+}
+
+func TestReplyGoesOnWhenItsWorkerIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		c.agent.set(func(a *fakeAgent) { a.behave = inFile })
+		text := lineText(3_000_000)
+		r := c.submit(c.client("ann"), fanfold.Job{Program: "lines"}, text)
+		start := make([]byte, 1000)
+		if _, err := io.ReadFull(r, start); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		c.agent.leave()
+		synctest.Wait()
+		c.behave = inFile
+		other := c.join("w2", 1)
+		rest, _, err := readAll(r)
+		if string(start)+rest != text || err != nil {
+			t.Errorf("got %d bytes of %d, %v", len(start)+len(rest), len(text), err)
+		}
+		if other.reads == 0 {
+			t.Error("nothing was read from the other worker: the test is vacuous")
+		}
+	})
+}
+
+func TestReplyThatComesOutDifferentIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		c.agent.set(func(a *fakeAgent) { a.behave = inFile })
+		r := c.submit(c.client("ann"), fanfold.Job{Program: "lines"}, lineText(3_000_000))
+		synctest.Wait()
+		c.agent.leave()
+		synctest.Wait()
+		c.behave = func(p *fakeProcess, f *fakeAttempt) *protocol.Done {
+			f.input = bytes.ToUpper(f.input)
+			return inFile(p, f)
+		}
+		c.join("w2", 1)
+		if _, _, err := readAll(r); fanfold.KindOf(err) != fanfold.KindChanged {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestR19UnreadableOutputIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		var first string
+		c.agent.set(func(a *fakeAgent) {
+			a.behave = func(p *fakeProcess, f *fakeAttempt) *protocol.Done {
+				d := inFile(p, f)
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				if first == "" {
+					first = d.File
+					a.broken[d.File] = true
+				}
+				return d
+			}
+		})
+		out, _, err := c.run(c.client("ann"), fanfold.Job{Program: "lines"}, "a\nb\n")
+		if out != "a\nb\n" || err != nil {
+			t.Errorf("got %q, %v", out, err)
+		}
+	})
+}
+
+func TestSourcesAreBackPressured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		c.agent.set(func(a *fakeAgent) {
+			a.behave = func(p *fakeProcess, f *fakeAttempt) *protocol.Done {
+				if f.assign.Stage != 1 {
+					return inline(p, f)
+				}
+				d := f.succeeded(1) // 400 maps, each with 10 KB for each of 4 reduces
+				for r := range f.brief.Partitions {
+					line := fmt.Appendf(nil, "%d\t1\n", r)
+					d.Inline = append(d.Inline, bytes.Repeat(line, 10_000/len(line)))
+				}
+				return d
+			}
+		})
+		job := fanfold.Job{Program: "words", SplitSize: 1, Reducers: 4}
+		out, _, err := c.run(c.client("ann"), job, strings.Repeat("a\n", 400))
+		if want := "0\t1000000\n1\t1000000\n2\t1000000\n3\t1000000\n"; out != want || err != nil {
+			t.Errorf("got %q, %v", out, err)
+		}
+	})
+}
+
+func TestManyClientsReadLargeRepliesTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 2)
+		c.agent.set(func(a *fakeAgent) { a.behave = inFile })
+		text := lineText(2_000_000)
+		r := c.submit(c.client("ann"), fanfold.Job{Program: "lines", Detach: true}, text)
+		if _, err := r.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		one := c.client("ann")
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				r, err := one.Attach(t.Context(), r.Job())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if out, _, err := readAll(r); out != text || err != nil {
+					t.Errorf("got %d bytes of %d, %v", len(out), len(text), err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}

@@ -1,0 +1,280 @@
+package coordinator
+
+import (
+	"context"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/coordinator/scheduler"
+	"github.com/fanfold/fanfold/protocol"
+	"github.com/hashicorp/go-hclog"
+)
+
+// turnMax is how many batches and posts the owner takes before it flushes, if there are always
+// more.
+const turnMax = 256
+
+// owner holds all state of a Server. Its goroutine is run; everything else posts to it.
+type owner struct {
+	srv *Server
+	cfg *Config
+	log hclog.Logger
+	ctx context.Context // ends with the Server: of the goroutines that the owner starts
+
+	start    time.Time // origin of now
+	serial   uint64    // last number given to a stream, a job or a slot
+	working  int       // goroutines started by async that have not posted back
+	closing  bool      // all ends
+	broken   bool      // the journal is: what waits for it will never be done
+	closed   bool      // nothing is left to be done: no goroutine is started any more
+	draining bool
+	drained  []func()       // called when no job is left
+	tidied   scheduler.Time // when tidy was called last
+
+	state    *scheduler.State
+	out      scheduler.Out
+	queue    []scheduler.Command // for Step, in order
+	busy     bool                // Step or its effects are under way
+	reporter *peer               // whose Done is being stepped
+	ledger   ledger
+
+	peers   map[uint64]*peer
+	touched []*peer // to be flushed at the end of the turn
+
+	workers    map[fanfold.WorkerID]*worker
+	byName     map[string]*worker
+	lastWorker fanfold.WorkerID
+	images     images
+	opening    map[uint64]*slot                // by the tag of their OpenSlot
+	slots      []*slot                         // by the index of their SlotID
+	streams    map[uint64]any                  // awaited from workers: *reading, *tail or *logging
+	split      []byte                          // scratch for Assign.Split
+	past       struct{ done, failures uint64 } // attempts on workers that are gone
+
+	tenants map[string]*tenant
+	jobs    map[fanfold.JobID]*job // all that are known
+	listed  []*job                 // the same, as they were submitted
+	opened  map[uint64]*job        // by the tag of their OpenJob
+	running map[scheduler.JobID]*job
+	byKey   map[idempotency]*job
+	writes  map[string]*job // those that have not ended, by their output folder
+	results results
+	feeding []*job         // with map tasks that are not queued yet
+	inline  int64          // bytes of clients' own input in memory
+	reports []*failure     // those that wait for words or a log, the oldest first
+	dirty   []*job         // with progress that was not told
+	told    scheduler.Time // when progress was told last
+	archive archive
+	crcs    *crcTable
+}
+
+func newOwner(s *Server) *owner {
+	return &owner{
+		srv: s, cfg: &s.cfg, log: s.cfg.Log, ctx: s.ctx, start: time.Now(),
+		state: scheduler.New(s.cfg.Scheduler), crcs: newCRCTable(),
+		peers:   map[uint64]*peer{},
+		workers: map[fanfold.WorkerID]*worker{}, byName: map[string]*worker{},
+		images:  images{byHash: map[string]uint32{}},
+		opening: map[uint64]*slot{}, streams: map[uint64]any{},
+		tenants: map[string]*tenant{}, jobs: map[fanfold.JobID]*job{},
+		opened: map[uint64]*job{}, running: map[scheduler.JobID]*job{},
+		byKey: map[idempotency]*job{}, writes: map[string]*job{},
+	}
+}
+
+// now is the time for the scheduler: above zero, and monotonic.
+func (o *owner) now() scheduler.Time { return scheduler.Time(time.Since(o.start)) + 1 }
+
+// number gives a number that was never used, for a stream, a job or a slot.
+func (o *owner) number() uint64 {
+	o.serial++
+	return o.serial
+}
+
+// run takes what comes until quit is closed. It flushes when nothing is left to read.
+func (o *owner) run(quit <-chan struct{}) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case b := <-o.srv.batches:
+			o.take(b)
+		case f := <-o.srv.posts:
+			f(o)
+		case <-timer.C:
+		case <-quit:
+			return
+		}
+		o.more()
+		if !o.closed {
+			o.tick()
+			o.flush()
+			o.maybeClosed()
+		}
+		timer.Reset(o.until())
+	}
+}
+
+// maybeClosed ends the owner's own part of what Close waits for. Others may still post, but nothing
+// that starts a goroutine.
+func (o *owner) maybeClosed() {
+	if o.closing && len(o.peers) == 0 && o.working == 0 && (o.active() == 0 || o.broken) {
+		o.closed = true
+		o.srv.work.Done()
+	}
+}
+
+// more takes what else is there, without waiting.
+func (o *owner) more() {
+	for range turnMax {
+		select {
+		case b := <-o.srv.batches:
+			o.take(b)
+		case f := <-o.srv.posts:
+			f(o)
+		default:
+			return
+		}
+	}
+}
+
+// flush has everything written that was queued in this turn.
+func (o *owner) flush() {
+	for i := 0; i < len(o.touched); i++ { // pumping may touch further ones
+		p := o.touched[i]
+		p.touched = false
+		o.pump(p)
+		p.conn.Flush()
+	}
+	clear(o.touched)
+	o.touched = o.touched[:0]
+}
+
+// take handles a batch and gives it back to its reader.
+func (o *owner) take(b *batch) {
+	p := b.from
+	p.heard = o.now()
+	for _, r := range b.order {
+		if p.closing {
+			break
+		}
+		if err := o.receive(p, b, r); err != nil {
+			o.end(p, err)
+		}
+	}
+	p.free <- b
+}
+
+// receive handles one message. An error ends the connection.
+func (o *owner) receive(p *peer, b *batch, r received) error {
+	switch r.kind {
+	case protocol.KindDone:
+		return o.done(p, &b.dones[r.at])
+	case protocol.KindBeat:
+		return o.beat(p, &b.beats[r.at])
+	case protocol.KindInput:
+		return o.input(p, &b.inputs[r.at])
+	case protocol.KindResult:
+		return o.result(p, &b.results[r.at])
+	case protocol.KindCredit:
+		return o.credit(p, &b.credits[r.at])
+	}
+	switch m := b.rare[r.at].(type) {
+	case *protocol.Submit:
+		return o.submit(p, m)
+	case misfit:
+		o.refuse(p, m.Request, m.err)
+	case *protocol.Inputs:
+		return o.inputs(p, m)
+	case *protocol.InputEnd:
+		return o.inputEnd(p, m)
+	case *protocol.Cancel:
+		return o.cancel(p, m)
+	case *protocol.Attach:
+		return o.attach(p, m)
+	case *protocol.Query:
+		return o.query(p, m)
+	case *protocol.Exited:
+		o.exited(p.worker, m)
+	case *protocol.Log:
+		o.logged(p, m)
+	case *protocol.Heartbeat:
+		p.worker.pids = m.PIDs
+	case *protocol.Bye:
+		o.bye(p)
+	}
+	return nil
+}
+
+// async runs work in a goroutine of the Server, and then done in the owner.
+func async[T any](
+	o *owner, ctx context.Context, work func(context.Context) (T, error), done func(T, error),
+) {
+	o.working++
+	o.srv.work.Go(func() {
+		v, err := work(ctx)
+		o.srv.call(func(*owner) {
+			o.working--
+			done(v, err)
+		})
+	})
+}
+
+// step has the scheduler decide a command and performs the effects. Commands that come up meanwhile
+// wait for their turn.
+func (o *owner) step(c scheduler.Command) {
+	o.queue = append(o.queue, c)
+	o.settle()
+}
+
+func (o *owner) settle() {
+	if o.busy {
+		return
+	}
+	o.busy = true
+	for i := 0; i < len(o.queue); i++ {
+		o.out.Reset()
+		o.state.Step(o.now(), &o.queue[i], &o.out)
+		o.record(o.out.Events)
+		for k := range o.out.Effects {
+			o.perform(&o.out.Effects[k])
+		}
+	}
+	clear(o.queue)
+	o.queue, o.busy = o.queue[:0], false
+}
+
+// tick does what is due by time.
+func (o *owner) tick() {
+	now := o.now()
+	if due := o.state.Next(); due != 0 && due <= now && len(o.ledger.gated) == 0 {
+		o.step(scheduler.Command{Kind: scheduler.Tick})
+	}
+	o.feedMore()
+	o.resolveLate(now)
+	if len(o.dirty) > 0 && now >= o.told+scheduler.Time(o.cfg.Limits.ProgressInterval) {
+		o.tellProgress(now)
+	}
+	if now >= o.tidied+tidyInterval {
+		o.tidied = now
+		o.tidy(now)
+	}
+}
+
+// until is how long the owner may wait for something to come.
+func (o *owner) until() time.Duration {
+	due := o.tidied + tidyInterval
+	if next := o.state.Next(); next != 0 && len(o.ledger.gated) == 0 {
+		due = min(due, next)
+	}
+	if len(o.reports) > 0 {
+		due = min(due, o.reports[0].until)
+	}
+	if len(o.dirty) > 0 {
+		due = min(due, o.told+scheduler.Time(o.cfg.Limits.ProgressInterval))
+	}
+	if len(o.feeding) > 0 {
+		due = 0
+	}
+	return time.Duration(max(0, due-o.now()))
+}

@@ -1,0 +1,198 @@
+package coordinator
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/storage"
+)
+
+// The limits of a plan.
+const (
+	splitBytesMin  = 1 << 20   // below it a split is not worth a task, unless the job says so
+	tasksPerSlot   = 4         // so many map tasks per slot are aimed at, to even out their lengths
+	fileCost       = 16 << 10  // opening a file costs as much as reading so many bytes
+	rangesMax      = 1024      // of a split
+	rangeNamesMax  = 256 << 10 // bytes of all names in a split: it travels in one control frame
+	wholeNamesMax  = 3         // names of inputs that cannot be split, in a status text
+	wholeBytesNote = 16 << 20  // bytes from which on such an input is worth a note
+)
+
+// split is what one map task reads: ranges of files, or pieces of the client's own bytes.
+type split struct {
+	ranges []fanfold.Range
+	inline *stretch // nil: ranges
+	bytes  int64
+}
+
+// plan is what became of a list of inputs. Its splits are in the order of the inputs, which is the
+// order of map tasks and so of values and of the lines of a map-only reply.
+type plan struct {
+	splits []split
+	order  []uint32 // in which splits are queued: those that cannot be cut first, the largest first
+	bytes  int64
+	whole  []string // large inputs that one task reads alone, because of their codec
+}
+
+// planner turns inputs by path into splits. It lists, stats and probes, so it runs in a goroutine.
+type planner struct {
+	store     storage.Driver
+	splitSize int64 // bytes; 0: by the size of the inputs
+	slots     int
+	tasksMax  int
+}
+
+// input is a file that was found.
+type input struct {
+	storage.Info
+	codec fanfold.Codec
+}
+
+// plan expands the patterns, in order. The error is that of the first that cannot be used.
+func (p planner) plan(ctx context.Context, patterns []string) (plan, error) {
+	var found []input
+	var cost int64
+	for _, pattern := range patterns {
+		for info, err := range p.store.List(ctx, pattern) {
+			if err != nil {
+				return plan{}, inputError(pattern, err)
+			}
+			codec, err := storage.Probe(ctx, p.store, info.Name)
+			if err != nil {
+				return plan{}, inputError(info.Name, err)
+			}
+			if len(found) == p.tasksMax*rangesMax {
+				return plan{}, fanfold.Errorf(fanfold.KindTooLarge, "list inputs",
+					"more than %d files", len(found))
+			}
+			found = append(found, input{info, codec})
+			cost += info.Size + fileCost
+		}
+	}
+	return p.cut(found, cost)
+}
+
+// inputError names the input that an error is about.
+func inputError(name string, err error) error {
+	e := fanfoldError(err, fanfold.KindInput, "list inputs")
+	e.Input = cmp.Or(e.Input, name)
+	return e
+}
+
+// cut makes splits: a plain file larger than the split size is cut into equal ranges, smaller ones
+// share a split with their neighbours, a compressed one has its own.
+func (p planner) cut(found []input, cost int64) (plan, error) {
+	size := p.splitSize
+	if size == 0 {
+		each := cost / int64(max(1, p.slots)*tasksPerSlot)
+		size = min(fanfold.DefaultSplitSize, max(splitBytesMin, each))
+	}
+	c := cutter{size: size, names: rangeNamesMax}
+	for _, in := range found {
+		if n := pieces(in, size); len(c.splits)+int(n) > p.tasksMax {
+			err := fanfold.Errorf(fanfold.KindTooLarge, "plan map tasks", "more than %d", p.tasksMax)
+			err.Hint = "choose a larger split size"
+			return plan{}, err
+		}
+		c.add(in)
+	}
+	c.flush()
+	return c.finish(), nil
+}
+
+// pieces is into how many ranges an input is cut.
+func pieces(in input, size int64) int64 {
+	if in.codec != fanfold.Plain {
+		return 1
+	}
+	return max(1, (in.Size+size-1)/size)
+}
+
+// cutter collects the splits of a plan; open is the one that small files still join.
+type cutter struct {
+	plan
+	size  int64
+	open  split
+	cost  int64 // of open
+	names int   // bytes left for the names in open
+}
+
+func (c *cutter) add(in input) {
+	n := pieces(in, c.size)
+	switch {
+	case in.codec != fanfold.Plain:
+		c.flush()
+		c.join(in, 0, in.Size)
+		c.flush()
+		if in.Size >= wholeBytesNote && len(c.whole) < wholeNamesMax {
+			c.whole = append(c.whole, in.Name)
+		}
+	case n > 1:
+		c.flush()
+		for i := range n {
+			from, to := in.Size/n*i, in.Size/n*(i+1)
+			if i == n-1 {
+				to = in.Size
+			}
+			c.join(in, from, to)
+			c.flush()
+		}
+	default:
+		if c.cost+in.Size > c.size || len(c.open.ranges) == rangesMax || c.names < len(in.Name) {
+			c.flush()
+		}
+		c.join(in, 0, in.Size)
+	}
+}
+
+// join adds the range [from, to) of an input to the open split.
+func (c *cutter) join(in input, from, to int64) {
+	c.open.ranges = append(c.open.ranges, fanfold.Range{
+		Name: in.Name, Offset: from, Length: to - from, Codec: in.codec,
+		Size: in.Size, ModTime: in.ModTime, Tag: in.Tag,
+	})
+	c.open.bytes += to - from
+	c.cost += to - from + fileCost
+	c.names -= len(in.Name)
+}
+
+func (c *cutter) flush() {
+	if len(c.open.ranges) == 0 {
+		return
+	}
+	c.open.ranges = slices.Clip(c.open.ranges)
+	c.splits = append(c.splits, c.open)
+	c.bytes += c.open.bytes
+	c.open, c.cost, c.names = split{}, 0, rangeNamesMax
+}
+
+// finish decides the order of queueing.
+func (c *cutter) finish() plan {
+	c.order = make([]uint32, len(c.splits))
+	for i := range c.order {
+		c.order[i] = uint32(i)
+	}
+	slices.SortStableFunc(c.order, func(a, b uint32) int {
+		return cmp.Compare(c.splits[b].alone(), c.splits[a].alone())
+	})
+	return c.plan
+}
+
+// alone is the length of a split that could not be cut, and 0 for all others.
+func (s *split) alone() int64 {
+	if len(s.ranges) == 1 && s.ranges[0].Codec != fanfold.Plain {
+		return s.bytes
+	}
+	return 0
+}
+
+// note tells people about inputs that one task reads alone; "": there are none.
+func (p *plan) note() string {
+	if len(p.whole) == 0 {
+		return ""
+	}
+	return "compressed, so read by one task each: " + strings.Join(p.whole, ", ")
+}

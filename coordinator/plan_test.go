@@ -1,0 +1,172 @@
+package coordinator
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/storage/memstore"
+)
+
+func TestPlan(t *testing.T) {
+	gz := append([]byte{0x1f, 0x8b, 8}, bytes.Repeat([]byte{0}, 97)...)
+	tests := []struct {
+		name  string
+		files map[string]int // bytes; below zero: compressed
+		size  int64
+		slots int
+		want  string // splits: ranges name[from:to], in the order of tasks
+		order string
+	}{
+		{"one file", map[string]int{"/in/a": 10}, 100, 1, "a[0:10]", "[0]"},
+		{"cut", map[string]int{"/in/a": 250}, 100, 1, "a[0:83] | a[83:166] | a[166:250]", "[0 1 2]"},
+		{"packed", map[string]int{"/in/a": 30, "/in/b": 0, "/in/c": 30}, 100_000, 1,
+			"a[0:30] b[0:0] c[0:30]", "[0]"},
+		{"packed up to the size", map[string]int{"/in/a": 60, "/in/b": 60, "/in/c": 30}, 80, 1,
+			"a[0:60] | b[0:60] | c[0:30]", "[0 1 2]"},
+		{"compressed alone, and first", map[string]int{"/in/a": 30, "/in/b": -1, "/in/c": 30}, 100_000, 1,
+			"a[0:30] | b[0:100]gzip | c[0:30]", "[1 0 2]"},
+		{"by the slots", map[string]int{"/in/a": 8 << 20}, 0, 2,
+			"a[0:1048576] | a[1048576:2097152] | a[2097152:3145728] | a[3145728:4194304] | " +
+				"a[4194304:5242880] | a[5242880:6291456] | a[6291456:7340032] | a[7340032:8388608]",
+			"[0 1 2 3 4 5 6 7]"},
+	}
+	for _, test := range tests {
+		store := &memstore.Store{}
+		for name, n := range test.files {
+			data := bytes.Repeat([]byte("x"), max(n, 0))
+			if n < 0 {
+				data = gz
+			}
+			store.Put(name, data)
+		}
+		p := planner{store: store, splitSize: test.size, slots: test.slots, tasksMax: 100}
+		got, err := p.plan(context.Background(), []string{"/in"})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		var splits []string
+		for _, s := range got.splits {
+			splits = append(splits, describe(s))
+		}
+		if text := strings.Join(splits, " | "); text != test.want || fmt.Sprint(got.order) != test.order {
+			t.Errorf("%s: got %s, %v\nwant %s, %s", test.name, text, got.order, test.want, test.order)
+		}
+	}
+}
+
+func describe(s split) string {
+	var ranges []string
+	for _, r := range s.ranges {
+		text := fmt.Sprintf("%s[%d:%d]", strings.TrimPrefix(r.Name, "/in/"), r.Offset, r.Offset+r.Length)
+		if r.Codec == fanfold.Gzip {
+			text += "gzip"
+		}
+		ranges = append(ranges, text)
+	}
+	return strings.Join(ranges, " ")
+}
+
+func TestPlanHasALimit(t *testing.T) {
+	store := &memstore.Store{}
+	store.Put("/in/a", bytes.Repeat([]byte("x"), 1000))
+	p := planner{store: store, splitSize: 1, slots: 1, tasksMax: 999}
+	_, err := p.plan(context.Background(), []string{"/in"})
+	if e := failureOf(t, err); e.Kind != fanfold.KindTooLarge || e.Hint == "" {
+		t.Errorf("got %#v", e)
+	}
+}
+
+func TestPlanCoversEveryByteOnce(t *testing.T) {
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		store := &memstore.Store{}
+		sizes := map[string]int64{}
+		for i := range 1 + random.IntN(20) {
+			name := fmt.Sprintf("/in/%02d", i)
+			sizes[name] = random.Int64N(3000)
+			store.Put(name, bytes.Repeat([]byte("x"), int(sizes[name])))
+		}
+		p := planner{store: store, splitSize: 1 + random.Int64N(2000), slots: 2, tasksMax: 1e6}
+		got, err := p.plan(context.Background(), []string{"/in"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		covered, last := map[string]int64{}, ""
+		for _, s := range got.splits {
+			for _, r := range s.ranges {
+				if r.Name < last || r.Offset != covered[r.Name] {
+					t.Fatalf("seed %d: %s[%d:] comes after %s and %d bytes", seed, r.Name, r.Offset,
+						last, covered[r.Name])
+				}
+				last = r.Name
+				covered[r.Name] += r.Length
+			}
+		}
+		for name, size := range sizes {
+			if covered[name] != size {
+				t.Errorf("seed %d: %d bytes of %s, want %d", seed, covered[name], name, size)
+			}
+		}
+	}
+}
+
+func TestResolve(t *testing.T) {
+	key, value, none := uint32(fanfold.SortKey), uint32(fanfold.SortValue), uint32(fanfold.SortNone)
+	reduces, maps := protocol.ProgramInfo{Reduces: true}, protocol.ProgramInfo{}
+	tests := []struct {
+		name  string
+		spec  protocol.JobSpec
+		info  protocol.ProgramInfo
+		slots int
+		want  stages
+		sort  uint32
+	}{
+		{"map only", protocol.JobSpec{}, maps, 4, stages{}, none},
+		{"map only, sorted", protocol.JobSpec{Sort: key}, maps, 4, stages{1, false}, key},
+		{"map only, top", protocol.JobSpec{Top: 3}, maps, 4, stages{0, true}, none},
+		{"map only, by value", protocol.JobSpec{Sort: value}, maps, 4, stages{0, true}, value},
+		{"reduce on one slot", protocol.JobSpec{}, reduces, 1, stages{1, false}, key},
+		{"reduce on four", protocol.JobSpec{}, reduces, 4, stages{4, true}, key},
+		{"reduce before any worker", protocol.JobSpec{}, reduces, 0, stages{1, false}, key},
+		{"reduce to a folder", protocol.JobSpec{Output: "/o"}, reduces, 4, stages{4, false}, key},
+		{"reduce by value to a folder", protocol.JobSpec{Output: "/o", Sort: value}, reduces, 4,
+			stages{4, true}, value},
+		{"unsorted", protocol.JobSpec{Sort: none}, reduces, 4, stages{4, false}, none},
+		{"the program's", protocol.JobSpec{},
+			protocol.ProgramInfo{Reduces: true, Reducers: 2, Sort: none}, 4, stages{2, false}, none},
+		{"the job's", protocol.JobSpec{Reducers: 7}, protocol.ProgramInfo{Reduces: true, Reducers: 2}, 4,
+			stages{7, true}, key},
+	}
+	for _, test := range tests {
+		spec := test.spec
+		if got := resolve(&spec, test.info, test.slots); got != test.want || spec.Sort != test.sort {
+			t.Errorf("%s: got %+v, sort %d; want %+v, %d", test.name, got, spec.Sort, test.want, test.sort)
+		}
+	}
+}
+
+func TestCombineCRC(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	table := newCRCTable()
+	for range 200 {
+		a, b := make([]byte, random.IntN(300)), make([]byte, random.IntN(70_000))
+		for i := range a {
+			a[i] = byte(random.Uint32())
+		}
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		got := table.combine(crc32.Checksum(a, castagnoli), crc32.Checksum(b, castagnoli), int64(len(b)))
+		if want := crc32.Checksum(append(a, b...), castagnoli); got != want {
+			t.Fatalf("%d and %d bytes: got %08x, want %08x", len(a), len(b), got, want)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package coordinator
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// queueMax is how many batches and posts wait for the owner before their senders do.
+const queueMax = 256
+
+// errClosed is what Attach and Drain return after Close.
+var errClosed = fanfold.Errorf(fanfold.KindUnreachable, "serve", "the coordinator has closed")
+
+// Server is a coordinator. Its methods are safe for concurrent use.
+type Server struct {
+	cfg     Config
+	batches chan *batch       // from readers to the owner; never closed
+	posts   chan func(*owner) // from anywhere to the owner; never closed
+	ctx     context.Context   // ends when the owner closes the Server
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // every goroutine that may post, and the owner until it has closed all
+	ended   chan struct{}  // closed when the owner has ended
+
+	mu         sync.Mutex // guards what follows
+	closed     bool       // nothing may be added to work
+	failed     error      // why the Server had to give up
+	handshakes handshakes
+	last       uint64 // number of the newest connection
+}
+
+// New starts a Server, which Close ends.
+func New(cfg Config) *Server {
+	cfg.complete()
+	s := &Server{
+		cfg:     cfg,
+		batches: make(chan *batch, queueMax),
+		posts:   make(chan func(*owner), queueMax),
+		ended:   make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	quit := make(chan struct{}) // closed when nobody is left who may post
+	go func() {
+		<-s.ctx.Done()
+		s.work.Wait()
+		close(quit)
+	}()
+	o := newOwner(s)
+	s.work.Add(1)
+	go func() {
+		defer close(s.ended)
+		o.run(quit)
+	}()
+	return s
+}
+
+// begin adds the caller to the goroutines that Close waits for, unless it is too late.
+func (s *Server) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	s.work.Add(1)
+	return nil
+}
+
+// call runs f in the owner and waits for it. The caller is in s.work.
+func (s *Server) call(f func(*owner)) {
+	done := make(chan struct{})
+	s.posts <- func(o *owner) {
+		defer close(done)
+		f(o)
+	}
+	<-done
+}
+
+// Serve accepts connections until ctx ends (then it returns nil) or the listener fails. It closes
+// the listener; connections live on until Close. identify says who a peer is as far as the
+// transport proves it: a nil Identity means that it must prove itself by the token, an error
+// refuses it.
+func (s *Server) Serve(
+	ctx context.Context, l net.Listener, identify func(net.Conn) (*protocol.Identity, error),
+) error {
+	if err := s.begin(); err != nil {
+		l.Close()
+		return err
+	}
+	defer s.work.Done()
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	unwatch := context.AfterFunc(ctx, func() { l.Close() })
+	defer unwatch()
+	defer l.Close()
+	for {
+		c, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				c.Close()
+			}
+			return s.failure()
+		case temporary(err):
+			s.cfg.Log.Warn("accept", "error", err)
+			pause(ctx, acceptPause)
+			continue
+		case err != nil:
+			return fanfold.Errorf(fanfold.KindUnreachable, "accept connection", "%w", err)
+		}
+		s.work.Go(func() { s.accepted(c, identify) })
+	}
+}
+
+// accepted serves one connection of a listener.
+func (s *Server) accepted(c net.Conn, identify func(net.Conn) (*protocol.Identity, error)) {
+	id, err := identify(c)
+	if err != nil {
+		s.cfg.Log.Warn("refuse connection", "from", c.RemoteAddr(), "error", err)
+		c.Close()
+		return
+	}
+	// How the connection ended is in the log.
+	_ = s.serve(s.ctx, protocol.NewConn(c), id)
+}
+
+// Attach serves a connection that is open already, for a peer that is known to be id. It shakes
+// hands, and blocks until the connection has ended, which ctx brings about too. The error says why
+// it ended: nil after the peer or Close closed it in order.
+func (s *Server) Attach(ctx context.Context, c *protocol.Conn, id protocol.Identity) error {
+	if err := s.begin(); err != nil {
+		c.Close()
+		return err
+	}
+	defer s.work.Done()
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	return s.serve(ctx, c, &id)
+}
+
+// serve shakes hands with a peer and reads what it sends. The caller is in s.work.
+func (s *Server) serve(ctx context.Context, c *protocol.Conn, id *protocol.Identity) error {
+	defer c.Close()
+	p, err := s.handshake(ctx, c, id)
+	if err != nil {
+		s.cfg.Log.Info("refuse connection", "error", err)
+		farewell(c)
+		return err
+	}
+	unwatch := context.AfterFunc(ctx, func() { c.Close() })
+	defer unwatch()
+	s.call(func(o *owner) { o.open(p) })
+	err = orderly(s.read(p))
+	s.call(func(o *owner) { err = o.gone(p, err) })
+	if err != nil {
+		farewell(c)
+	}
+	return err
+}
+
+// Drain refuses new jobs from now on, and returns when the running ones have ended, or ctx.
+func (s *Server) Drain(ctx context.Context) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.work.Done()
+	done := make(chan struct{})
+	s.call(func(o *owner) { o.drain(func() { close(done) }) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close cancels all jobs, closes all connections and waits for every goroutine of the Server. The
+// error is the one that had made the Server give up, if any.
+func (s *Server) Close() error {
+	s.shut(nil)
+	<-s.ended
+	return s.failure()
+}
+
+// shut has the owner close everything, once.
+func (s *Server) shut(failed error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed, s.failed = true, failed
+	go func() { s.posts <- (*owner).close }() // the owner may be the caller; it takes it
+}
+
+// failure is what made the Server give up, or nil.
+func (s *Server) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// within is ctx, ending with the Server at the latest.
+func (s *Server) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	unwatch := context.AfterFunc(s.ctx, cancel)
+	return ctx, func() { unwatch(); cancel() }
+}

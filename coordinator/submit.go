@@ -1,0 +1,241 @@
+package coordinator
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/coordinator/scheduler"
+	"github.com/fanfold/fanfold/protocol"
+	"github.com/oklog/ulid/v2"
+)
+
+// retryHint is after how long a client that was refused as busy may try again.
+const retryHint = time.Second
+
+// refuse answers a request with an error.
+func (o *owner) refuse(p *peer, number uint64, err error) {
+	f := protocol.FromError(fanfoldError(err, fanfold.KindInternal, "serve request"))
+	f.Request = number
+	if fanfold.Kind(f.Kind) == fanfold.KindBusy {
+		f.Retry = uint32(retryHint.Milliseconds())
+	}
+	o.send(p, &f)
+}
+
+// submit starts a job, or finds the one that was submitted with the same ID before.
+func (o *owner) submit(p *peer, m *protocol.Submit) error {
+	if p.client.requests[m.Request] != nil {
+		return errRequest(m.Request)
+	}
+	r := &request{peer: p, number: m.Request, credit: m.Credit, submits: true}
+	t := o.tenantOf(p.identity.Name)
+	if old := o.byKey[idempotency{t, m.Job.ID}]; old != nil && m.Job.ID != "" {
+		if !sameJob(old.asked, m.Job) {
+			o.refuse(p, m.Request, usagef("id %q was used for another job, %s", m.Job.ID, old.id))
+			return nil
+		}
+		o.send(p, &protocol.Accepted{Request: m.Request, Job: old.id[:]})
+		o.join(old, r)
+		return nil
+	}
+	j, err := o.newJob(t, m)
+	if err != nil {
+		o.refuse(p, m.Request, err)
+		return nil
+	}
+	p.client.requests[r.number] = r
+	r.job, j.client, j.requests = j, r, []*request{r}
+	o.openJob(j)
+	return nil
+}
+
+// sameJob reports whether two submissions with one ID ask for the same. Whether the client stays to
+// wait does not matter.
+func sameJob(a, b protocol.JobSpec) bool {
+	a.Detach, b.Detach = false, false
+	return reflect.DeepEqual(a, b)
+}
+
+func errRequest(number uint64) error {
+	return fanfold.Errorf(fanfold.KindProtocol, "serve request",
+		"request %d is under way already", number)
+}
+
+// tenantOf finds or makes the tenant for an identity.
+func (o *owner) tenantOf(name string) *tenant {
+	t := o.tenants[name]
+	if t == nil {
+		share := scheduler.ShareID(len(o.tenants) + 1)
+		t = &tenant{name: name, share: share, jobs: map[*job]bool{}}
+		o.tenants[name] = t
+	}
+	return t
+}
+
+// newJob checks a Submit and makes its job.
+func (o *owner) newJob(t *tenant, m *protocol.Submit) (*job, error) {
+	switch {
+	case o.draining:
+		return nil, fanfold.Errorf(fanfold.KindBusy, "submit job", "the coordinator is draining")
+	case len(t.jobs) >= o.cfg.Limits.JobsMax:
+		return nil, fanfold.Errorf(fanfold.KindBusy, "submit job",
+			"%s has %d jobs that have not ended", t.name, len(t.jobs))
+	}
+	if err := checkSpec(&m.Job); err != nil {
+		return nil, err
+	}
+	info, err := infoOf(m, o.cfg.Programs)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{
+		id: fanfold.JobID(ulid.Make()), tag: o.number(), spec: m.Job, asked: m.Job, tenant: t,
+		keep: m.Job.Detach || m.Job.ID != "", submitted: time.Now(), started: o.now(),
+		image: o.imageNumber(m.Image, m.Path),
+	}
+	j.stages = resolve(&j.spec, info, o.slotCount())
+	j.feed.splitSize = j.spec.SplitSize
+	if other := o.writes[j.spec.Output]; other != nil {
+		return nil, fanfold.Errorf(fanfold.KindExists, "open output",
+			"job %s writes to %s", other.id, j.spec.Output)
+	}
+	j.ctx, j.cancel = context.WithCancel(o.ctx)
+	o.jobs[j.id], t.jobs[j] = j, true
+	o.listed = append(o.listed, j)
+	if j.spec.ID != "" {
+		o.byKey[idempotency{t, j.spec.ID}] = j
+	}
+	if j.spec.Output != "" {
+		o.writes[j.spec.Output] = j
+	}
+	return j, nil
+}
+
+// slotCount is the number of slots that workers offer.
+func (o *owner) slotCount() (n int) {
+	for _, w := range o.workers {
+		n += len(w.slots)
+	}
+	return n
+}
+
+// openJob hands a job to the scheduler, after a look at its output folder.
+func (o *owner) openJob(j *job) {
+	if j.spec.Output == "" {
+		o.schedule(j)
+		return
+	}
+	j.working++
+	async(o, j.ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, refuseOccupied(ctx, o.cfg.Storage, j.spec.Output, j.spec.Overwrite)
+	}, func(_ struct{}, err error) {
+		j.working--
+		if err != nil && j.doomed == scheduler.None {
+			o.refuseJob(j, fanfoldError(err, fanfold.KindOutput, "open output"))
+			return
+		}
+		o.schedule(j)
+	})
+}
+
+// schedule opens the job in the scheduler.
+func (o *owner) schedule(j *job) {
+	spec := scheduler.Spec{
+		ID: j.id, Share: j.tenant.share, Priority: uint8(j.spec.Priority), Image: j.image,
+		Reduces: j.stages.reduces, QueueMax: uint32(o.cfg.Limits.TasksMax),
+		MaxAttempts: uint8(j.spec.MaxAttempts), Durable: j.durable,
+		Progress: ticks(j.spec.ProgressTimeout), Timeout: ticks(j.spec.TaskTimeout),
+		Grace: scheduler.Time(o.cfg.Limits.Grace),
+	}
+	if j.stages.gathers {
+		spec.Gathers = 1
+	}
+	if j.spec.Deadline > 0 {
+		spec.Deadline = j.started + ticks(j.spec.Deadline)
+	}
+	o.opened[j.tag] = j
+	o.step(scheduler.Command{Kind: scheduler.OpenJob, Spec: &spec, Tag: j.tag})
+}
+
+// ticks turns milliseconds into the scheduler's time.
+func ticks(millis int64) scheduler.Time { return scheduler.Time(millis) * 1e6 }
+
+// jobReady acknowledges a job that the scheduler has, and lets its inputs in.
+func (o *owner) jobReady(e *scheduler.Effect) {
+	j := o.opened[e.Tag]
+	delete(o.opened, e.Tag)
+	j.sched, j.phase = e.Job, phaseRunning
+	o.running[e.Job] = j
+	o.log.Info("job accepted", "job", j.id, "program", j.spec.Program, "identity", j.tenant.name)
+	for _, r := range j.requests {
+		o.send(r.peer, &protocol.Accepted{Request: r.number, Job: j.id[:]})
+	}
+	if j.doomed != scheduler.None {
+		o.step(scheduler.Command{Kind: scheduler.CancelJob, Job: j.sched, Status: j.doomed})
+		return
+	}
+	o.advance(j)
+}
+
+// refuseJob ends a job that the scheduler never had.
+func (o *owner) refuseJob(j *job, err error) {
+	for _, r := range j.requests {
+		o.refuse(r.peer, r.number, err)
+		delete(r.peer.client.requests, r.number)
+	}
+	j.requests, j.client = nil, nil
+	j.cancel()
+	o.forgetJob(j)
+	o.tellDrained()
+}
+
+// errCancelled is the failure of a job that was cancelled.
+var errCancelled = fanfold.Errorf(fanfold.KindCancelled, "run job", "cancelled")
+
+// stopJob ends a job before its time, with a cause. A promotion under way is undone, or turns out
+// to be complete: then the job has succeeded.
+func (o *owner) stopJob(j *job, status scheduler.Status, cause *fanfold.Error) {
+	if j.doomed != scheduler.None || j.phase >= phaseEnding {
+		return
+	}
+	j.doomed, j.cause = status, &failure{job: j, err: cause}
+	j.cancel()
+	if j.sched != 0 && !(j.phase == phaseDelivering && j.working > 0) {
+		o.step(scheduler.Command{Kind: scheduler.CancelJob, Job: j.sched, Status: status})
+	}
+}
+
+// cancel ends a job for a client: one of its own requests, or any other job that it may touch.
+func (o *owner) cancel(p *peer, m *protocol.Cancel) error {
+	if len(m.Job) == 0 {
+		if r := p.client.requests[m.Request]; r != nil && r.submits {
+			o.stopJob(r.job, scheduler.Cancelled, errCancelled)
+		} else if r != nil {
+			o.quit(r)
+		}
+		return nil
+	}
+	j, err := o.find(p, m.Job)
+	if err != nil {
+		o.refuse(p, m.Request, err)
+		return nil
+	}
+	o.stopJob(j, scheduler.Cancelled, errCancelled)
+	o.send(p, &protocol.Answer{Request: m.Request})
+	return nil
+}
+
+// find looks up a job that a peer may know of: its own, or any for an administrator.
+func (o *owner) find(p *peer, id []byte) (*job, error) {
+	if len(id) != len(fanfold.JobID{}) {
+		return nil, fanfold.Errorf(fanfold.KindUsage, "find job", "a job id has 16 bytes")
+	}
+	j := o.jobs[fanfold.JobID(id)]
+	if j == nil || !mayTouch(p, j) {
+		return nil, fanfold.Errorf(fanfold.KindNotFound, "find job",
+			"there is no job %s", fanfold.JobID(id))
+	}
+	return j, nil
+}

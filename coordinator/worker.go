@@ -1,0 +1,209 @@
+package coordinator
+
+import (
+	"bytes"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/coordinator/scheduler"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// worker is an agent, from its handshake to the end of its control connection.
+type worker struct {
+	id     fanfold.WorkerID
+	peer   *peer // its control connection
+	joined scheduler.Time
+	slots  []*slot  // those that it offers, by their index
+	pids   []uint32 // as of its last heartbeat
+	leaves bool     // it has said good-bye
+	lost   bool
+
+	done, failures uint64 // attempts
+}
+
+func (w *worker) name() string { return w.peer.hello.Name }
+
+// slot is the right to run attempts one at a time on a worker. It outlives its task processes.
+type slot struct {
+	worker  *worker
+	index   uint32
+	id      scheduler.SlotID // 0: the scheduler does not have it
+	tag     uint64           // of the OpenSlot under way
+	process *process         // nil: none is attached
+	exited  *protocol.Exited // of the attached process, when it came before the end of its connection
+	broke   error            // how the process that is being given up broke the protocol, or nil
+
+	attempts  []attempt // sent by the scheduler and not ended, in the order in which they run
+	orders    []order   // what the process is yet to be sent
+	switching bool      // a process of another image was asked for
+	image     uint32    // of that process
+}
+
+// process is a task process, from its handshake to the end of its connection.
+type process struct {
+	peer    *peer
+	slot    *slot
+	image   uint32
+	briefed map[*job]bool
+	retired bool // it has said good-bye
+	killed  bool // the scheduler wants it gone
+}
+
+// admit decides about a peer that has proved who it is, before it is welcomed.
+func (o *owner) admit(p *peer) (protocol.Welcome, error) {
+	w := protocol.Welcome{
+		Connection: p.id,
+		Epoch:      uint32(o.cfg.Epoch),
+		FrameMax:   protocol.BulkMax,
+	}
+	switch {
+	case o.closing:
+		return w, errClosed
+	case len(o.peers) >= o.cfg.Limits.ConnectionsMax:
+		return w, fanfold.Errorf(fanfold.KindBusy, "join", "%d connections are open", len(o.peers))
+	case p.role == protocol.RoleProcess:
+		_, err := o.offered(p)
+		return w, err
+	case p.role == protocol.RoleWorker:
+		if p.hello.Name == "" {
+			return w, fanfold.Errorf(fanfold.KindUsage, "join", "a worker needs a name")
+		}
+		p.worker = o.newWorker(p)
+		w.Worker = uint32(p.worker.id)
+		w.BeatMillis = uint32(o.cfg.Limits.HeartbeatEvery.Milliseconds())
+	}
+	return w, nil
+}
+
+// offered finds the slot that a task process says it is for.
+func (o *owner) offered(p *peer) (*slot, error) {
+	w := o.byName[p.hello.Name]
+	if w == nil {
+		return nil, fanfold.Errorf(fanfold.KindNotFound, "join", "no worker is named %q", p.hello.Name)
+	}
+	if len(p.hello.Slots) != 1 || int(p.hello.Slots[0]) >= len(w.slots) {
+		return nil, fanfold.Errorf(fanfold.KindNotFound, "join",
+			"a task process is for one of the %d slots of worker %s", len(w.slots), w.name())
+	}
+	return w.slots[p.hello.Slots[0]], nil
+}
+
+// open takes up a peer that was welcomed.
+func (o *owner) open(p *peer) {
+	o.peers[p.id] = p
+	p.heard = o.now()
+	o.log.Debug("connection", "connection", p.id, "role", p.role, "identity", p.identity.Name)
+	switch {
+	case o.closing:
+		o.dismiss(p, errClosing.Error())
+	case p.role == protocol.RoleWorker:
+		o.openWorker(p.worker)
+	case p.role == protocol.RoleProcess:
+		o.openProcess(p)
+	default:
+		p.client = &consumer{requests: map[uint64]*request{}}
+	}
+}
+
+// newWorker makes a worker known by its name, because its processes may come as soon as it has seen
+// its Welcome. One of the same name was the same agent, whose connection broke without our
+// noticing.
+func (o *owner) newWorker(p *peer) *worker {
+	if old := o.byName[p.hello.Name]; old != nil {
+		o.end(old.peer, fanfold.Errorf(fanfold.KindLost, "serve worker", "it has joined again"))
+		o.loseWorker(old)
+	}
+	o.lastWorker++
+	w := &worker{id: o.lastWorker, peer: p, joined: o.now()}
+	for i := range p.hello.Slots {
+		w.slots = append(w.slots, &slot{worker: w, index: uint32(i)})
+	}
+	o.byName[p.hello.Name] = w
+	return w
+}
+
+// openWorker takes up a worker that was welcomed: from here on it is sent messages.
+func (o *owner) openWorker(w *worker) {
+	o.workers[w.id] = w
+	o.log.Info("worker joined", "worker", w.name(), "slots", len(w.slots))
+}
+
+// loseWorker gives up a worker whose control connection has ended: its slots, and what is on its
+// disk.
+func (o *owner) loseWorker(w *worker) {
+	if w.lost {
+		return
+	}
+	w.lost = true
+	o.past.done, o.past.failures = o.past.done+w.done, o.past.failures+w.failures
+	delete(o.workers, w.id)
+	if o.byName[w.name()] == w {
+		delete(o.byName, w.name())
+	}
+	if w.leaves || o.closing {
+		o.log.Info("worker left", "worker", w.name())
+	} else {
+		o.log.Warn("worker lost", "worker", w.name())
+	}
+	for _, sl := range w.slots {
+		if sl.process != nil {
+			o.end(sl.process.peer, fanfold.Errorf(fanfold.KindLost, "serve task process",
+				"worker %s is gone", w.name()))
+		}
+		o.closeSlot(sl, scheduler.Lost)
+	}
+	o.loseStreams(w)
+	for _, j := range o.running {
+		o.loseOutputs(j, w)
+	}
+}
+
+// loseOutputs tells the scheduler which outputs of a job have gone with a worker: those of later
+// stages first, because what they were made from may be needed again then.
+func (o *owner) loseOutputs(j *job, w *worker) {
+	for stage := len(j.outputs) - 1; stage >= 0; stage-- {
+		for _, r := range j.outputs[stage] {
+			if r != nil && r.worker == w && r.output.File != "" && !j.inFolder(fanfold.Stage(stage)) {
+				o.step(scheduler.Command{Kind: scheduler.LoseOutput, Task: r.task})
+			}
+		}
+	}
+}
+
+// images numbers the programs' binaries, so that the scheduler can tell them apart. 0 is what
+// workers run of their own.
+type images struct {
+	byHash map[string]uint32
+	list   []image
+}
+
+type image struct {
+	hash []byte // SHA-256
+	path string
+}
+
+// imageNumber is the number of a job's image. The workers' own has none of its own.
+func (o *owner) imageNumber(hash []byte, path string) uint32 {
+	if len(hash) == 0 || o.everyoneRuns(hash) {
+		return 0
+	}
+	n, ok := o.images.byHash[string(hash)]
+	if !ok {
+		o.images.list = append(o.images.list, image{hash: bytes.Clone(hash)})
+		n = uint32(len(o.images.list))
+		o.images.byHash[string(hash)] = n
+	}
+	if path != "" {
+		o.images.list[n-1].path = path
+	}
+	return n
+}
+
+func (o *owner) everyoneRuns(hash []byte) bool {
+	for _, w := range o.workers {
+		if !bytes.Equal(w.peer.hello.Image, hash) {
+			return false
+		}
+	}
+	return len(o.workers) > 0
+}
