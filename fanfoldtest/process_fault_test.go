@@ -1,0 +1,189 @@
+package fanfoldtest_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/coordinator"
+	"github.com/fanfold/fanfold/fanfoldtest"
+)
+
+// text and its count: what the jobs of these tests come to when nothing goes wrong.
+const (
+	text  = "b a c\na b a\n"
+	count = "a\t3\nb\t2\nc\t1\n"
+)
+
+// startProcesses starts a cluster with task processes, and gives up on hung ones soon.
+func startProcesses(t *testing.T, slots int) *fanfoldtest.Cluster {
+	t.Helper()
+	return fanfoldtest.Start(t, fanfoldtest.Config{
+		Programs: programs, Slots: slots, Processes: true,
+		Limits: coordinator.Limits{Grace: 50 * time.Millisecond},
+	})
+}
+
+// wordsJob is a job of the program words whose attempts of a stage meet the director.
+func wordsJob(d *director, stage fanfold.Stage) fanfold.Job {
+	return fanfold.Job{Program: "words", Params: map[string]string{stage.String(): d.socket}}
+}
+
+// killed and the rest are what happens to the first attempt of a task, by a word of the director's or
+// from outside; the second goes on.
+func TestR01R02FaultOfOneAttempt(t *testing.T) {
+	kill := func(v *visit) { _ = syscall.Kill(v.pid, syscall.SIGKILL) }
+	say := func(what string) func(*visit) { return func(v *visit) { v.say(what) } }
+	tests := []struct {
+		name  string
+		fault func(*visit)
+		kind  fanfold.Kind
+		words string // in the failure
+	}{
+		{"R01 kill -9", kill, fanfold.KindCrashed, "killed (signal 9)"},
+		{"R04 panic", say("panic oh no"), fanfold.KindUser, "panic: oh no"},
+		{"R04 error", say("fail softly"), fanfold.KindUser, "told to fail: softly"},
+		{"R04 exit 1", say("exit 1"), fanfold.KindCrashed, "exited with status 1"},
+		{"R04 signal", say("signal 15"), fanfold.KindCrashed, "terminated (signal 15)"},
+		{"R05 exit 0 without finish", say("exit 0"), fanfold.KindCrashed, "exited with status 0"},
+		{"R06 hang", say("hang"), fanfold.KindTimeout, ""},
+		{"R06 SIGSTOP", say("signal 19"), fanfold.KindTimeout, ""},
+	}
+	for _, stage := range []fanfold.Stage{fanfold.StageMap, fanfold.StageReduce} {
+		for _, tt := range tests {
+			t.Run(fmt.Sprint(stage, " ", tt.name), func(t *testing.T) {
+				d, c := newDirector(t), startProcesses(t, 2)
+				job := wordsJob(d, stage)
+				job.Reducers = 1
+				job.ProgressTimeout = 300 * time.Millisecond
+				j := submit(t, c, job, text)
+				tt.fault(d.next(j))
+				second := d.next(j)
+				<-j.Failed() // the first failure is told at once, not at the end
+				second.say("go")
+				r := wait(t, j)
+				if r.Output != count {
+					t.Errorf("the output is %q, want %q", r.Output, count)
+				}
+				if second.number != 2 || second.stage != stage || r.Failures != 1 || r.First == nil {
+					t.Fatalf("vacuous: attempt %d of %s, %d failures, the first %v",
+						second.number, second.stage, r.Failures, r.First)
+				}
+				if r.First.Kind != tt.kind || !strings.Contains(r.First.Error(), tt.words) {
+					t.Errorf("the failure is %v of kind %s, want %q of %s",
+						r.First, r.First.Kind, tt.words, tt.kind)
+				}
+				id := r.First.Attempt
+				if id.Job != r.Job || id.Stage != stage || id.Attempt != 1 || r.First.Worker != "test" {
+					t.Errorf("the failure names attempt %v on worker %q", id, r.First.Worker)
+				}
+			})
+		}
+	}
+}
+
+func TestR04FaultOfEveryAttempt(t *testing.T) {
+	tests := []struct {
+		name     string
+		what     string
+		attempts int
+		kind     fanfold.Kind
+		log      string
+	}{
+		{"panic", "panic oh no", fanfold.DefaultMaxAttempts, fanfold.KindUser, "programs_test.go"},
+		{"exit 1", "exit 1", fanfold.KillsMax, fanfold.KindCrashed, "last words\n"},
+		{"signal", "signal 15", fanfold.KillsMax, fanfold.KindCrashed, ""},
+		{"hang", "hang", 2, fanfold.KindTimeout, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d, c := newDirector(t), startProcesses(t, 2)
+			job := wordsJob(d, fanfold.StageMap)
+			if tt.kind == fanfold.KindTimeout {
+				job.ProgressTimeout, job.MaxAttempts = 200*time.Millisecond, 2
+			}
+			j := submit(t, c, job, text)
+			for i := range tt.attempts {
+				v := d.next(j)
+				if v.number != i+1 {
+					t.Errorf("attempt %d comes as number %d", v.number, i+1)
+				}
+				v.say(tt.what)
+			}
+			r, err := j.Wait()
+			if r.First == nil || err == nil {
+				t.Fatalf("the job ended with %v, its first failure was %v", err, r.First)
+			}
+			if kind := fanfold.KindOf(err); kind != tt.kind || r.State == fanfold.Succeeded {
+				t.Errorf("the job is %s with %v of kind %s, want %s", r.State, err, kind, tt.kind)
+			}
+			if !strings.Contains(r.First.Log, tt.log) {
+				t.Errorf("the log lacks %q: %s", tt.log, fanfoldtest.Describe(r.First))
+			}
+			if r, err := c.Run(fanfold.Job{Program: "words"}, text); err != nil || r.Output != count {
+				t.Errorf("the next job: %v, %q", err, r.Output)
+			}
+		})
+	}
+}
+
+func TestR05ExitAfterFinish(t *testing.T) {
+	d, c := newDirector(t), startProcesses(t, 1)
+	j := submit(t, c, wordsJob(d, fanfold.StageMap), text)
+	d.next(j).say("linger")
+	later := d.next(j)
+	r := wait(t, j)
+	if r.Output != count || r.Failures != 0 {
+		t.Errorf("%d failures, output %q", r.Failures, r.Output)
+	}
+	later.say("7")
+	r, err := c.Run(fanfold.Job{Program: "words"}, text)
+	if err != nil || r.Output != count {
+		t.Errorf("the next job: %v, %q", err, r.Output)
+	}
+}
+
+func TestR08GarbageOnStandardOutput(t *testing.T) {
+	d, c := newDirector(t), startProcesses(t, 1)
+	j := submit(t, c, wordsJob(d, fanfold.StageMap), text)
+	d.next(j).say("print 20000000")
+	r := wait(t, j)
+	if r.Output != count || r.Failures != 0 {
+		t.Errorf("%d failures, output %q", r.Failures, r.Output)
+	}
+}
+
+func TestR09HostileTaskProcess(t *testing.T) {
+	tests := []struct{ name, bytes string }{
+		{"garbage", "41414141414141414141"},
+		{"half a frame and garbage", "00000010" + "922f" + "ffffffffffffffffffffffffffff"},
+		{"length bomb", "7fffffff" + "942f"},
+		{"array bomb", "00000008" + "922fddffffffff00"},
+		{"not its message", "00000003" + "920a01"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d, c := newDirector(t), startProcesses(t, 2)
+			j := submit(t, c, wordsJob(d, fanfold.StageMap), text)
+			d.next(j).say("inject " + tt.bytes)
+			second := d.next(j)
+			<-j.Failed()
+			second.say("go")
+			r := wait(t, j)
+			if r.Output != count {
+				t.Errorf("the output is %q, want %q", r.Output, count)
+			}
+			if second.number != 2 || r.First == nil {
+				t.Fatalf("vacuous: attempt %d, the first failure %v", second.number, r.First)
+			}
+			kinds := []fanfold.Kind{fanfold.KindProtocol, fanfold.KindTooLarge}
+			if !slices.Contains(kinds, r.First.Kind) {
+				t.Errorf("the failure is %v of kind %s", r.First, r.First.Kind)
+			}
+		})
+	}
+}
