@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/client"
+)
+
+// withClient connects to the coordinator that the flags name, or the user's own, and calls do.
+func (a *app) withClient(ctx context.Context, do func(*client.Client) error) error {
+	cfg, err := a.address()
+	if err != nil {
+		return err
+	}
+	c, err := client.Dial(ctx, cfg)
+	if err != nil {
+		return a.unreachable(err, cfg.Address)
+	}
+	defer c.Close()
+	return do(c)
+}
+
+// address finds the coordinator: the one named, or the socket in the state folder, or else the
+// default port on this host.
+func (a *app) address() (client.Config, error) {
+	cfg := client.Config{Address: a.coordinator, TokenFile: a.tokenFile, Product: product}
+	dir, err := stateDir(a.stateDir)
+	if err != nil && (a.coordinator == "" || a.tokenFile == "") {
+		return cfg, err
+	}
+	if cfg.TokenFile == "" {
+		cfg.TokenFile = filepath.Join(dir, tokenName)
+	}
+	if cfg.Address == "" {
+		cfg.Address = filepath.Join(dir, socketName)
+		if _, err := os.Stat(cfg.Address); err != nil {
+			cfg.Address = DefaultAddress
+		}
+	}
+	isSocket := strings.HasPrefix(cfg.Address, "unix:") || strings.Contains(cfg.Address, "/")
+	if _, _, err := net.SplitHostPort(cfg.Address); err != nil && !isSocket {
+		return cfg, usagef("", "--coordinator %s: want HOST:PORT or the path of a socket", cfg.Address)
+	}
+	return cfg, nil
+}
+
+// unreachable adds what to do to an error of connecting.
+func (a *app) unreachable(err error, address string) error {
+	switch e := asError(err); e.Kind {
+	case fanfold.KindUnreachable:
+		e.Hint = "start one with `fanfold coordinator`, or name another with --coordinator"
+		if e.Op == "" {
+			e.Op = "connect to " + address
+		}
+		return e
+	case fanfold.KindDenied:
+		if e.Hint == "" {
+			e.Hint = "name the coordinator's token file with --token-file"
+		}
+		return e
+	default:
+		return e
+	}
+}

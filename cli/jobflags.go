@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/worker/command"
+)
+
+// jobFlags are the flags that describe a job, the same for run and submit.
+type jobFlags struct {
+	params    []string
+	output    string
+	overwrite bool
+	reducers  int
+	splitSize size
+	memory    size
+	sort      order
+	top       int
+	json      bool
+
+	maxAttempts     int
+	progressTimeout time.Duration
+	taskTimeout     time.Duration
+	deadline        time.Duration
+	priority        int
+	name            string
+	filesFrom       string
+	inline          bool
+
+	mapper, combiner, reducer string
+	aggregate                 choice
+	separator                 string
+	keyFields                 int
+	env                       []string
+}
+
+func (f *jobFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&f.params, "param", "p", nil, "`key=value` for the job, repeatable")
+	fs.StringVarP(&f.output, "output", "o", "", "`folder` for the output instead of standard output")
+	fs.BoolVar(&f.overwrite, "overwrite", false, "replace the output folder if it exists")
+	fs.IntVar(&f.reducers, "reducers", 0, "`number` of reduce tasks (default: one per slot)")
+	f.splitSize = fanfold.DefaultSplitSize
+	fs.Var(&f.splitSize, "split-size", "most input that one map task reads")
+	fs.Var(&f.memory, "memory", "memory for the buffers of one task (default: by the machine)")
+	fs.Var(&f.sort, "sort", "order of the output; value: as numbers, greatest first")
+	fs.IntVar(&f.top, "top", 0, "keep the first `N` records of the output")
+	fs.BoolVar(&f.json, "json", false, "print records as JSON, one object a line")
+	fs.StringVar(&f.name, "name", "", "`name` of the job for people (default: the program's)")
+	fs.IntVar(&f.priority, "priority", fanfold.DefaultPriority, "0 (first) to 7")
+	fs.StringVar(&f.filesFrom, "files-from", "", "read input names from `file`, one a line; -: stdin")
+	fs.BoolVar(&f.inline, "inline", false, "send the inputs' bytes instead of their names")
+	f.registerLimits(fs)
+	f.registerCommand(fs)
+}
+
+func (f *jobFlags) registerLimits(fs *pflag.FlagSet) {
+	fs.IntVar(&f.maxAttempts, "max-attempts", fanfold.DefaultMaxAttempts, "failures that end a task")
+	fs.DurationVar(&f.progressTimeout, "progress-timeout", fanfold.DefaultProgressTimeout,
+		"an attempt without progress for so long is ended and repeated")
+	fs.DurationVar(&f.taskTimeout, "task-timeout", 0, "wall-clock limit of an attempt (default: none)")
+	fs.DurationVar(&f.deadline, "deadline", 0, "wall-clock limit of the job (default: none)")
+}
+
+func (f *jobFlags) registerCommand(fs *pflag.FlagSet) {
+	f.aggregate.words = []string{"count", "sum", "min", "max", "first", "distinct"}
+	fs.StringVar(&f.mapper, "mapper", "", "`command` that maps lines to key<TAB>value lines")
+	fs.StringVar(&f.combiner, "combiner", "", "`command` that reduces beside the mapper")
+	fs.StringVar(&f.reducer, "reducer", "", "`command` that reduces sorted lines")
+	fs.Var(&f.aggregate, "aggregate", "built-in reducer")
+	fs.StringVar(&f.separator, "separator", "\t", "between key and value of a command's lines")
+	fs.IntVar(&f.keyFields, "key-fields", 1, "`number` of fields that make the key")
+	fs.StringArrayVar(&f.env, "env", nil, "`name=value` for the commands, repeatable")
+}
+
+// hasCommand reports whether the job is made of commands: then every argument is an input.
+func (f *jobFlags) hasCommand() bool {
+	return f.mapper != "" || f.reducer != "" || f.aggregate.value != "" || f.combiner != ""
+}
+
+// job turns flags and arguments into a job, without its inputs, and gives the input arguments.
+func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
+	job := fanfold.Job{
+		Name: f.name, Output: f.output, Overwrite: f.overwrite, Reducers: f.reducers,
+		SplitSize: int64(f.splitSize), Memory: int64(f.memory), Sort: fanfold.Order(f.sort),
+		Top: f.top, MaxAttempts: f.maxAttempts, ProgressTimeout: f.progressTimeout,
+		TaskTimeout: f.taskTimeout, Deadline: f.deadline, Priority: f.priority,
+		Params: map[string]string{},
+	}
+	if f.json {
+		job.Format = fanfold.FormatJSON
+	}
+	for _, p := range f.params {
+		key, value, _ := strings.Cut(p, "=")
+		if key == "" {
+			return job, nil, usagef("read flags", "-p wants key=value, not %q", p)
+		}
+		job.Params[key] = value
+	}
+	if job.Output != "" {
+		path, err := filepath.Abs(job.Output)
+		if err != nil {
+			return job, nil, err
+		}
+		job.Output = path
+	}
+	if f.hasCommand() {
+		cmd, err := f.command()
+		job.Program, job.Command = fanfold.CommandProgram, cmd
+		return job, args, err
+	}
+	if len(args) == 0 {
+		return job, nil, usagef("read flags", "no job named: give a job or --mapper")
+	}
+	job.Program = args[0]
+	return job, args[1:], nil
+}
+
+func (f *jobFlags) command() (*fanfold.Command, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find the working directory: %w", err)
+	}
+	cmd := &fanfold.Command{Aggregate: f.aggregate.value, Separator: f.separator,
+		KeyFields: f.keyFields, Env: f.env, Dir: dir}
+	for _, part := range []struct {
+		flag, text string
+		argv       *[]string
+	}{
+		{"mapper", f.mapper, &cmd.Mapper},
+		{"combiner", f.combiner, &cmd.Combiner},
+		{"reducer", f.reducer, &cmd.Reducer},
+	} {
+		if part.text == "" {
+			continue
+		}
+		if *part.argv, err = command.Split(part.text); err != nil {
+			return nil, usagef("read flags", "--%s: %w", part.flag, err)
+		}
+	}
+	return cmd, nil
+}
+
+// usagef makes the error of a command line that makes no sense: exit code 2.
+func usagef(op, format string, args ...any) error {
+	return fanfold.Errorf(fanfold.KindUsage, op, format, args...)
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/worker/command"
+)
+
+// programOf finds, or for a job of commands makes, the program that a job names.
+func (a *app) programOf(job fanfold.Job) (fanfold.Program, error) {
+	if job.Command == nil {
+		return a.program(job.Program)
+	}
+	return command.Program(*job.Command)
+}
+
+// infoOf is what a coordinator must know of a program.
+func infoOf(p fanfold.Program) protocol.ProgramInfo {
+	return protocol.ProgramInfo{
+		Fold:     uint32(p.Fold),
+		Combines: p.Combine != nil,
+		Reduces:  p.Reduce != nil || p.Fold != fanfold.NoFold,
+		Reducers: uint32(p.Reducers),
+		Sort:     uint32(p.Sort),
+	}
+}
+
+// infos has the infos of all registered programs by name.
+func (a *app) infos() map[string]protocol.ProgramInfo {
+	infos := make(map[string]protocol.ProgramInfo, len(a.programs))
+	for _, p := range a.programs {
+		infos[p.Name] = infoOf(p)
+	}
+	return infos
+}
+
+// listPrograms is the part of a help text that names the jobs and their parameters.
+func (a *app) listPrograms() string {
+	var b strings.Builder
+	b.WriteString("Jobs:\n")
+	for _, p := range a.programs {
+		fmt.Fprintf(&b, "  %-10s %s\n", p.Name, p.Doc)
+		for _, param := range p.Params {
+			fmt.Fprintf(&b, "  %-10s   -p %s=%s  %s\n", "", param.Name, param.Default, param.Doc)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/coordinator"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// drainMax is how long a coordinator that is asked to end lets its jobs run.
+const drainMax = 10 * time.Second
+
+const coordinatorHelp = `Serve clients on a Unix socket and a loopback port, with own task processes.
+
+The socket and the token for the port lie in the state folder, which only you can enter.
+SIGTERM lets running jobs end, for at most 10 s; Ctrl-C cancels them; a second signal ends at once.`
+
+func (a *app) coordinatorCommand() *cobra.Command {
+	return a.serveCommand("coordinator", "Serve jobs to clients", coordinatorHelp, "")
+}
+
+func (a *app) devCommand() *cobra.Command {
+	return a.serveCommand("dev", "Start everything at once, to try it out",
+		"Start a coordinator with task processes of its own, and print what to type next.",
+		"try:  fanfold submit wordcount README.md\n"+
+			"      fanfold jobs\n"+
+			"end:  Ctrl-C\n")
+}
+
+func (a *app) serveCommand(use, short, long, next string) *cobra.Command {
+	local := localFlags{slots: defaultSlots()}
+	listen := DefaultAddress
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serve(cmd.Context(), local, listen, next)
+		},
+	}
+	local.register(cmd.Flags())
+	cmd.Flags().Var(&local.memory, "memory", "memory for the buffers of one task")
+	cmd.Flags().StringVar(&listen, "listen", listen, "`address` for TCP clients, loopback only")
+	return cmd
+}
+
+// serve runs a coordinator until a signal ends it.
+func (a *app) serve(ctx context.Context, local localFlags, listen, next string) (err error) {
+	if err := errors.Join(local.validate(), loopbackOnly(listen)); err != nil {
+		return err
+	}
+	dir, err := stateDir(a.stateDir)
+	if err != nil {
+		return err
+	}
+	lock, err := openStateDir(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	tokenFile := filepath.Join(dir, tokenName)
+	if a.tokenFile != "" {
+		tokenFile = a.tokenFile
+	}
+	token, err := makeToken(tokenFile)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tokenFile)
+	listeners, err := openListeners(ctx, filepath.Join(dir, socketName), listen)
+	if err != nil {
+		return err
+	}
+	n, err := a.startNode(coordinator.Config{Token: token}, local)
+	if err != nil {
+		for _, l := range listeners {
+			l.Close()
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	for _, l := range listeners {
+		fmt.Fprintf(a.stderr, "fanfold: listening on %s\n", l.Addr())
+	}
+	fmt.Fprint(a.stderr, next)
+	return serveUntil(ctx, n.server, listeners)
+}
+
+// serveUntil serves until ctx ends or a listener fails. After SIGTERM running jobs may end.
+func serveUntil(ctx context.Context, server *coordinator.Server, listeners []net.Listener) error {
+	base, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	all, serving := errgroup.WithContext(base)
+	for _, l := range listeners {
+		all.Go(func() error { return server.Serve(serving, l, identify) })
+	}
+	select {
+	case <-serving.Done():
+	case <-ctx.Done():
+		if signalOf(ctx) == syscall.SIGTERM {
+			drained, enough := context.WithTimeout(serving, drainMax)
+			_ = server.Drain(drained) // what still runs then is cancelled
+			enough()
+		}
+	}
+	stop()
+	return all.Wait()
+}
+
+// identify proves peers on the Unix socket by their uid; those on the port need the token.
+func identify(c net.Conn) (*protocol.Identity, error) {
+	if _, ok := c.(*net.UnixConn); !ok {
+		return nil, nil
+	}
+	uid, err := protocol.PeerUID(c)
+	if err != nil {
+		return nil, err
+	}
+	if uid != os.Getuid() {
+		return nil, fanfold.Errorf(fanfold.KindDenied, "", "uid %d may not use this coordinator", uid)
+	}
+	return &protocol.Identity{Name: "uid " + strconv.Itoa(uid), UID: uid,
+		Roles: []protocol.Role{protocol.RoleClient}}, nil
+}
+
+// openListeners opens the Unix socket and the port. The socket's folder is locked by this process,
+// so a socket that is there belonged to a coordinator that died.
+func openListeners(ctx context.Context, socket, address string) ([]net.Listener, error) {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("replace socket: %w", err)
+	}
+	var listen net.ListenConfig
+	unix, err := listen.Listen(ctx, "unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", socket, err)
+	}
+	tcp, err := listen.Listen(ctx, "tcp", address)
+	if err == nil {
+		return []net.Listener{unix, tcp}, nil
+	}
+	unix.Close()
+	e := fanfold.Errorf(fanfold.KindExists, "", "listen on %s: %w", address, errors.Unwrap(err))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		e.Err = fmt.Errorf("port is busy: %s", address)
+		e.Hint = "another coordinator may be running: see `fanfold jobs`, or give --listen another port"
+	}
+	return nil, e
+}
