@@ -16,7 +16,8 @@ type Program struct {
 	Fold Fold
 
 	// Combine, if set, pre-reduces at the map side. It runs zero or more times on any subset of a
-	// key's values, must emit only the key it was given, and must not change the result.
+	// key's values, must emit only the key it was given, and must not change the result. Unlike the
+	// others, it makes a value for each of these times; one that holds records back has Close.
 	Combine func(*Task) (Reducer, error)
 	Reduce  func(*Task) (Reducer, error)
 

@@ -10,31 +10,26 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/fanfold/fanfold/internal/oracle"
 )
 
-// mebibyte is 1 MiB without a line feed.
-var mebibyte = strings.ReplaceAll(random(2, 1<<20), "\n", " ")
+// mebibyte is 1 MiB without a line feed; newline is one.
+var (
+	mebibyte = bytes.ReplaceAll([]byte(random(2, 1<<20)), []byte("\n"), []byte(" "))
+	newline  = []byte("\n")
+)
 
 // stream is a text that is made while it is read: what is large is not held.
-func stream(parts ...string) io.Reader {
+func stream(parts ...[]byte) io.Reader {
 	readers := make([]io.Reader, 0, len(parts))
 	for _, part := range parts {
-		readers = append(readers, strings.NewReader(part))
+		readers = append(readers, bytes.NewReader(part))
 	}
 	return io.MultiReader(readers...)
-}
-
-// times repeats a text.
-func times(n int, part string) []string {
-	parts := make([]string, n)
-	for i := range parts {
-		parts[i] = part
-	}
-	return parts
 }
 
 // same is a writer that compares what is written with a stream.
@@ -64,13 +59,13 @@ func (s *same) end(t *testing.T, what string) {
 
 // TestX11LongLines reads lines of 1 MiB and of 64 MiB, which are in many splits.
 func TestX11LongLines(t *testing.T) {
-	parts := append([]string{"first\n", mebibyte, "\n"}, times(64, mebibyte)...)
-	parts = append(parts, "\n", mebibyte, "\nlast")
+	parts := slices.Concat([][]byte{[]byte("first\n"), mebibyte, newline},
+		slices.Repeat([][]byte{mebibyte}, 64), [][]byte{newline, mebibyte, []byte("\nlast")})
 	name := filepath.Join(t.TempDir(), "long")
 	writeStream(t, name, stream(parts...))
 	s := newSite(t)
 	args := []string{"run", "-q", "--work-dir", s.work, "--slots", "2", "--split-size", "5MiB"}
-	reply := &same{want: stream(append(parts, "\n")...)}
+	reply := &same{want: stream(append(parts, newline)...)}
 	o := s.fanfoldTo(reply, nil, append(args, "grep", "-p", "pattern=", name)...)
 	if o.code != 0 {
 		t.Errorf("grep: exit code %d, want 0; stderr:\n%s", o.code, o.stderr)
@@ -147,35 +142,40 @@ func TestX11LargeStdin(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("open files are found in /proc")
 	}
-	lines := times(36, mebibyte+"\n")
-	parts := slices.Concat(lines, times(8, mebibyte), []string{"\n"}, lines) // one of 8 MiB
-	g := newGate(t)
-	spools := 0
-	stdin := func() io.Reader {
-		return io.MultiReader(stream(parts...), atEnd(func() error {
-			spools += openSpools(t)
-			return g.open(100)
-		}))
-	}
-	c := newCluster(t, 2)
-	for i, args := range [][]string{
-		{"run", "--work-dir", c.work, "--slots", "2"},
-		{"submit", "--state-dir", c.state},
+	lines := slices.Repeat([][]byte{mebibyte, newline}, 36)
+	parts := slices.Concat(lines, slices.Repeat([][]byte{mebibyte}, 8), [][]byte{newline}, lines)
+	run, submit := newSite(t), newCluster(t, 2)
+	var both sync.WaitGroup
+	for _, tt := range []struct {
+		args []string
+		work string // where the coordinator spools to
+	}{
+		{[]string{"run", "--work-dir", run.work, "--slots", "2"}, run.work},
+		{[]string{"submit", "--state-dir", submit.state}, submit.work},
 	} {
-		reply := &same{want: stream(parts...)}
-		o := c.fanfoldTo(reply, stdin(), append(args, "-q", "--mapper", g.then("cat"))...)
-		if o.code != 0 {
-			t.Errorf("%s: exit code %d, want 0; stderr:\n%s", args[0], o.code, o.stderr)
-		}
-		reply.end(t, args[0])
-		if spools != i+1 {
-			t.Errorf("%s: %d files of a spool were open in all, want %d", args[0], spools, i+1)
-		}
+		both.Go(func() {
+			g := newGate(t)
+			spooled := 0
+			stdin := io.MultiReader(stream(parts...), atEnd(func() error {
+				spooled = openSpools(t, tt.work)
+				return g.open(100)
+			}))
+			reply := &same{want: stream(parts...)}
+			o := run.fanfoldTo(reply, stdin, append(tt.args, "-q", "--mapper", g.then("cat"))...)
+			if o.code != 0 {
+				t.Errorf("%s: exit code %d, want 0; stderr:\n%s", tt.args[0], o.code, o.stderr)
+			}
+			reply.end(t, tt.args[0])
+			if spooled != 1 {
+				t.Errorf("%s: %d files of a spool were open, want 1", tt.args[0], spooled)
+			}
+		})
 	}
+	both.Wait()
 }
 
-// openSpools counts the files of spools that this process has open.
-func openSpools(t *testing.T) (n int) {
+// openSpools counts the files of spools in a folder that this process has open.
+func openSpools(t *testing.T, folder string) (n int) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil {
@@ -183,7 +183,7 @@ func openSpools(t *testing.T) (n int) {
 	}
 	for _, f := range files {
 		to, _ := os.Readlink(f) // it may be closed by now
-		if strings.Contains(to, "fanfold-spool-") {
+		if strings.HasPrefix(to, filepath.Join(folder, "fanfold-spool-")) {
 			n++
 		}
 	}

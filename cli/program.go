@@ -17,22 +17,11 @@ func (a *app) programOf(job fanfold.Job) (fanfold.Program, error) {
 	return command.Program(*job.Command)
 }
 
-// infoOf is what a coordinator must know of a program.
-func infoOf(p fanfold.Program) protocol.ProgramInfo {
-	return protocol.ProgramInfo{
-		Fold:     uint32(p.Fold),
-		Combines: p.Combine != nil,
-		Reduces:  p.Reduce != nil || p.Fold != fanfold.NoFold,
-		Reducers: uint32(p.Reducers),
-		Sort:     uint32(p.Sort),
-	}
-}
-
 // infos has the infos of all registered programs by name.
 func (a *app) infos() map[string]protocol.ProgramInfo {
 	infos := make(map[string]protocol.ProgramInfo, len(a.programs))
 	for _, p := range a.programs {
-		infos[p.Name] = infoOf(p)
+		infos[p.Name] = protocol.InfoOf(&p)
 	}
 	return infos
 }

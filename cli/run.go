@@ -8,6 +8,7 @@ import (
 
 	"github.com/fanfold/fanfold/client"
 	"github.com/fanfold/fanfold/coordinator"
+	"github.com/fanfold/fanfold/protocol"
 )
 
 const runHelp = `Run a job on this machine, with all that it needs in this process and its children.
@@ -75,6 +76,6 @@ func (a *app) run(
 		return err
 	}
 	defer c.Close()
-	s := client.Submission{Job: job, Info: infoOf(program), Stdin: in.own}
+	s := client.Submission{Job: job, Info: protocol.InfoOf(&program), Stdin: in.own}
 	return a.submitAndFollow(ctx, c, s, follow)
 }

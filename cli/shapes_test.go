@@ -214,7 +214,7 @@ func TestX11Damaged(t *testing.T) {
 	}
 	s := newSite(t)
 	for _, f := range write(t, damaged...) {
-		o := s.runs(nil, "wordcount", f.name)
+		o := s.runs(nil, "wordcount", "--max-attempts", "1", f.name)
 		if o.code != fanfold.ExitNotFound || o.stdout != "" || !strings.Contains(o.stderr, f.name) {
 			t.Errorf("%s: exit code %d, want 4, no output and its name; it printed %q and\n%s",
 				f.name, o.code, o.stdout, o.stderr)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanfold/fanfold/client"
+	"github.com/fanfold/fanfold/protocol"
 	"github.com/fanfold/fanfold/worker/process"
 )
 
@@ -69,7 +70,8 @@ func (a *app) submit(
 	if err != nil {
 		return err
 	}
-	s := client.Submission{Job: job, Info: infoOf(program), Image: hash[:], Path: path, Stdin: in.own}
+	s := client.Submission{Job: job, Info: protocol.InfoOf(&program), Image: hash[:], Path: path,
+		Stdin: in.own}
 	return a.withClient(ctx, func(c *client.Client) error {
 		if detach && in.own == nil {
 			reply, err := c.Submit(ctx, s)

@@ -11,6 +11,10 @@ import (
 // systemGroup is the group of the counters that every job has.
 const systemGroup = "fanfold"
 
+// counterBytesMax bounds the names of a job's counters, which go into one message. What is behind
+// it in their order is left out.
+const counterBytesMax = 512 << 10
+
 // sumCounters adds up the counters of the committed attempts, and of no others: so the totals are
 // exact, whatever ran twice. They are ordered by group and name.
 func (j *job) sumCounters() []protocol.Counter {
@@ -37,5 +41,12 @@ func (j *job) sumCounters() []protocol.Counter {
 	slices.SortFunc(list, func(a, b protocol.Counter) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Name, b.Name))
 	})
+	bytes := 0
+	for i, c := range list {
+		if bytes += len(c.Group) + len(c.Name); bytes > counterBytesMax {
+			list = list[:i]
+			break
+		}
+	}
 	return list[:min(len(list), protocol.CountersMax)]
 }

@@ -128,8 +128,7 @@ func (o *owner) conclude(j *job) {
 	}
 	j.phase, j.took = phaseEnded, time.Since(j.submitted)
 	j.counters = j.sumCounters()
-	j.records, _, _ = j.committed(j.stages.last())
-	j.bytes = o.bytesRead(j)
+	j.records = j.recordsOut()
 	if j.reply = j.replyBytes(); j.state == fanfold.Succeeded {
 		j.crc = o.replyCRC(j)
 	}

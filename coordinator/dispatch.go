@@ -220,7 +220,7 @@ func (o *owner) room(p *peer) bool {
 func (o *owner) pump(p *peer) {
 	switch {
 	case p.closing:
-	case p.process != nil && p.process.slot.process == p.process:
+	case p.process != nil && p.process.slot.process == p.process: // it is not a successor yet
 		o.dispatch(p.process.slot)
 	case p.client != nil:
 		o.reply(p)

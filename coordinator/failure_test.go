@@ -111,7 +111,7 @@ func TestR01CrashIsRetriedAndToldInWords(t *testing.T) {
 							return inline(p, f)
 						}
 						if f.assign.Number == 1 {
-							go p.kill()
+							c.all.Go(p.kill)
 						} else {
 							second <- &heldAttempt{p, f}
 						}
@@ -156,7 +156,7 @@ func TestX07PoisonFailsAfterThreeKills(t *testing.T) {
 					a.onExited = func(int) *protocol.Exited { return say }
 					a.behave = func(p *fakeProcess, f *fakeAttempt) *protocol.Done {
 						kills.Add(1)
-						go p.kill()
+						c.all.Go(p.kill)
 						return nil
 					}
 				})

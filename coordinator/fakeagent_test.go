@@ -139,7 +139,7 @@ func (a *fakeAgent) take(m protocol.Message) {
 		a.forgot = append(a.forgot, fanfold.JobID(decoded[protocol.Forget](a.c, m).ID).String())
 	case protocol.KindKill:
 		k := decoded[protocol.Kill](a.c, m)
-		go a.slots[k.Slot].kill()
+		a.c.all.Go(a.slots[k.Slot].kill)
 	case protocol.KindStart:
 		s := decoded[protocol.Start](a.c, m)
 		a.images = append(a.images, s.Path)
@@ -148,10 +148,10 @@ func (a *fakeAgent) take(m protocol.Message) {
 			return
 		}
 		old := a.slots[s.Slot]
-		go func() {
+		a.c.all.Go(func() {
 			old.conn.Close()
 			a.startProcess(int(s.Slot), s.Image)
-		}()
+		})
 	}
 }
 

@@ -194,7 +194,7 @@ func (p *fakeProcess) retire(d *protocol.Done) {
 	}
 	p.conn.Send(&protocol.Bye{Reason: "tired"})
 	p.conn.Shutdown(p.agent.c.t.Context())
-	go p.agent.startProcess(p.slot, p.image)
+	p.agent.c.all.Go(func() { p.agent.startProcess(p.slot, p.image) })
 }
 
 // inline runs an attempt and leaves its output inline; inFile leaves it in a file of the agent's.

@@ -32,6 +32,7 @@ func (s *Server) handshake(
 	defer cancel()
 	ctx, evict := context.WithCancelCause(ctx)
 	defer evict(nil)
+	c.SetWriteTimeout(s.cfg.Limits.StalledAfter)
 	number, leave := s.enter(evict)
 	defer leave()
 

@@ -203,6 +203,6 @@ func (o *owner) dropInput(j *job) {
 	o.hold(in, -int(in.held))
 	in.spool.closed = true
 	if !in.spool.writing {
-		in.spool.close()
+		o.closeSpool(&in.spool)
 	}
 }

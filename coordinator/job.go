@@ -32,7 +32,7 @@ type job struct {
 	feed     feed       // of inputs
 	splits   []split    // map tasks
 	bytesAll int64      // of input, as far as it is known
-	bytes    int64      // of input read, when the job has ended
+	bytes    int64      // of input read by committed map tasks
 	outputs  [fanfold.StageGather + 1][]*result
 	live     int // attempts on slots
 	working  int // goroutines that must end before the job is over
@@ -97,6 +97,9 @@ func (j *job) commit(r *result) {
 	}
 	list[r.index] = r
 	j.outputs[r.stage] = list
+	if r.stage == fanfold.StageMap {
+		j.bytes += r.bytesIn
+	}
 }
 
 // taskOf is the scheduler's id of the task that has made an output; 0 if there is none.
@@ -110,14 +113,14 @@ func (j *job) taskOf(stage fanfold.Stage, index uint32) scheduler.TaskID {
 // final is the outputs that make the reply, in its order.
 func (j *job) final() []*result { return j.outputs[j.stages.last()] }
 
-// committed sums up what the committed outputs of a stage say.
-func (j *job) committed(stage fanfold.Stage) (records, in, bytesIn int64) {
-	for _, r := range j.outputs[stage] {
+// recordsOut is the number of records in the job's output.
+func (j *job) recordsOut() (n int64) {
+	for _, r := range j.final() {
 		if r != nil && !r.lost {
-			records, in, bytesIn = records+r.output.Records, in+r.in, bytesIn+r.bytesIn
+			n += r.output.Records
 		}
 	}
-	return records, in, bytesIn
+	return n
 }
 
 // replyBytes is the length of the reply, as far as it is there.
@@ -136,6 +139,9 @@ func (j *job) replyBytes() (n int64) {
 // lose notes that a committed output has gone. A reply that is being sent waits for another.
 func (j *job) lose(r *result) {
 	r.lost = true
+	if r.stage == fanfold.StageMap {
+		j.bytes -= r.bytesIn
+	}
 	if j.phase == phaseDelivering {
 		j.phase = phaseRunning
 	}

@@ -109,10 +109,10 @@ func TestR09ProcessThatLiesIsCutOff(t *testing.T) {
 						if f.assign.Stage == 1 && f.assign.Number == 1 {
 							test.lie(d)
 							p.done(d)
-							go func() {
+							c.all.Go(func() {
 								<-p.ended
 								a.startProcess(0, nil)
-							}()
+							})
 							return nil
 						}
 						return d

@@ -57,7 +57,7 @@ func (o *owner) progress(j *job) protocol.Progress {
 
 // bytesRead is how much input the attempts have read that are committed or run.
 func (o *owner) bytesRead(j *job) int64 {
-	_, _, n := j.committed(fanfold.StageMap)
+	n := j.bytes
 	for _, w := range o.workers {
 		for _, sl := range w.slots {
 			for i := range sl.attempts {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/client"
@@ -186,6 +187,25 @@ func TestB05RetiredProcessLosesNothing(t *testing.T) {
 		defer c.agent.mu.Unlock()
 		if c.agent.pid < 16 {
 			t.Errorf("only %d processes were started", c.agent.pid)
+		}
+	})
+}
+
+func TestProcessThatStaysMakesWayForItsSuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		old := c.agent.process(0)
+		c.agent.startProcess(0, nil)
+		synctest.Wait()
+		select {
+		case <-old.ended:
+			t.Error("the old process was ended at once")
+		default:
+		}
+		pass(8 * time.Second)
+		<-old.ended
+		if out, _, err := c.run(c.client("ann"), fanfold.Job{Program: "words"}, "a\n"); out != "a\t1\n" {
+			t.Errorf("got %q, %v", out, err)
 		}
 	})
 }

@@ -8,29 +8,45 @@ import (
 	"github.com/fanfold/fanfold/protocol"
 )
 
-// openProcess binds a task process to its slot. One that was there before is gone, although the end
-// of its connection was not seen yet.
+// openProcess takes up a task process. While the connection of the one before it has not ended, it
+// waits: what that one has sent last, a good-bye perhaps, may not have been read yet.
 func (o *owner) openProcess(p *peer) {
 	sl, err := o.offered(p)
 	if err != nil {
 		o.end(p, err)
 		return
 	}
-	if old := sl.process; old != nil {
-		o.dismiss(old.peer, "another task process has taken the slot")
-		o.loseProcess(old, old.peer.why)
-	}
-	p.process = &process{peer: p, slot: sl, briefed: map[*job]bool{}}
+	p.process = &process{peer: p, slot: sl, briefed: map[*job]bool{}, came: o.now()}
 	if hash := p.hello.Image; len(hash) > 0 && !slices.Equal(hash, sl.worker.peer.hello.Image) {
 		p.process.image = o.imageNumber(hash, "")
 	}
-	sl.process, sl.exited = p.process, nil
+	if sl.process == nil {
+		o.bind(p.process)
+		return
+	}
+	if sl.next != nil {
+		o.dismiss(sl.next.peer, "another task process has come for the slot")
+	}
+	sl.next = p.process
+}
+
+// bind gives a slot to a task process.
+func (o *owner) bind(p *process) {
+	sl := p.slot
+	sl.process, sl.exited = p, nil
 	if sl.switching {
 		sl.switching = false
 		o.dispatch(sl)
 		return
 	}
 	o.openSlot(sl)
+}
+
+// hurry ends a task process that has stayed although its successor is there.
+func (o *owner) hurry(sl *slot, now scheduler.Time) {
+	if sl.next != nil && now-sl.next.came > scheduler.Time(o.cfg.Limits.Handshake) {
+		o.dismiss(sl.process.peer, "another task process has come for the slot")
+	}
 }
 
 // openSlot offers a slot with a process to the scheduler.
@@ -78,10 +94,14 @@ func (o *owner) bye(p *peer) {
 // loseProcess handles the end of a task process's connection; why is nil if the process ended it.
 func (o *owner) loseProcess(p *process, why error) {
 	sl := p.slot
+	if sl.next == p {
+		sl.next = nil
+	}
 	if sl.process != p {
-		return // another has taken its place
+		return
 	}
 	sl.process = nil
+	defer o.succeed(sl)
 	switch {
 	case sl.switching: // it made room for a process of another image
 	case p.retired || p.killed:
@@ -90,6 +110,14 @@ func (o *owner) loseProcess(p *process, why error) {
 		sl.broke = why
 		o.closeSlot(sl, scheduler.Crashed)
 		sl.broke = nil
+	}
+}
+
+// succeed binds the process that has waited for the end of the one before it.
+func (o *owner) succeed(sl *slot) {
+	if next := sl.next; next != nil {
+		sl.next = nil
+		o.bind(next)
 	}
 }
 

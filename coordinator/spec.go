@@ -12,13 +12,14 @@ import (
 
 // The limits of a job description.
 const (
-	reducersMax    = 65_536
+	reducersMax    = protocol.ReducersMax
 	prioritiesMax  = 8
 	attemptsMax    = 100
 	idBytesMax     = 256
 	secondsMax     = 10 * 365 * 24 * 3600 // of any time-out: ten years
 	millisPerSec   = 1000
 	outputBytesMax = 4096
+	specBytesMax   = 512 << 10 // of all texts: a Brief has them again
 )
 
 // nameForm is what names of programs and jobs look like.
@@ -77,12 +78,28 @@ func checkSpec(s *protocol.JobSpec) error {
 	case len(s.Output) > outputBytesMax:
 		return usagef("an output name of %d bytes: the most is %d", len(s.Output), outputBytesMax)
 	}
+	if n := specBytes(s); n > specBytesMax {
+		return usagef("a description of %d bytes: the most is %d", n, specBytesMax)
+	}
 	for _, millis := range []int64{s.ProgressTimeout, s.TaskTimeout, s.Deadline} {
 		if millis < 0 || millis > secondsMax*millisPerSec {
 			return usagef("a time-out of %d ms: want 0 to ten years", millis)
 		}
 	}
 	return checkCommand(s)
+}
+
+// specBytes is the length of what may be long in a job description.
+func specBytes(s *protocol.JobSpec) (n int) {
+	for _, p := range s.Params {
+		n += len(p.Key) + len(p.Value)
+	}
+	for _, list := range [][]string{s.Mapper, s.Combiner, s.Reducer, s.Env} {
+		for _, text := range list {
+			n += len(text)
+		}
+	}
+	return n
 }
 
 // checkCommand checks what only the program "command" uses.

@@ -55,7 +55,7 @@ func (o *owner) writeSpool(j *job) {
 		}
 		switch {
 		case s.closed:
-			s.close()
+			o.closeSpool(s)
 		case err != nil:
 			o.failJob(j, fanfold.Errorf(fanfold.KindDisk, "spool input", "%w", err))
 		default:
@@ -111,10 +111,10 @@ func (o *owner) fetchPiece(p *process, d *order, piece *piece) {
 	})
 }
 
-// close closes the file. Its content goes with it.
-func (s *spool) close() {
-	if s.file != nil {
-		s.file.Close()
+// closeSpool closes the file, and with it goes its content, which may take a while.
+func (o *owner) closeSpool(s *spool) {
+	if file := s.file; file != nil {
 		s.file = nil
+		o.srv.work.Go(func() { file.Close() })
 	}
 }

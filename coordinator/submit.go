@@ -169,7 +169,7 @@ func (o *owner) jobReady(e *scheduler.Effect) {
 	j.sched, j.phase = e.Job, phaseRunning
 	o.running[e.Job] = j
 	o.log.Info("job accepted", "job", j.id, "program", j.spec.Program, "identity", j.tenant.name)
-	for _, r := range j.requests {
+	if r := j.client; r != nil { // others that wait for it have been told
 		o.send(r.peer, &protocol.Accepted{Request: r.number, Job: j.id[:]})
 	}
 	if j.doomed != scheduler.None {
@@ -218,12 +218,16 @@ func (o *owner) cancel(p *peer, m *protocol.Cancel) error {
 		return nil
 	}
 	j, err := o.find(p, m.Job)
-	if err != nil {
-		o.refuse(p, m.Request, err)
-		return nil
+	if err == nil {
+		o.stopJob(j, scheduler.Cancelled, errCancelled)
 	}
-	o.stopJob(j, scheduler.Cancelled, errCancelled)
-	o.send(p, &protocol.Answer{Request: m.Request})
+	switch {
+	case m.Request == 0: // nobody wants to know
+	case err != nil:
+		o.refuse(p, m.Request, err)
+	default:
+		o.send(p, &protocol.Answer{Request: m.Request})
+	}
 	return nil
 }
 

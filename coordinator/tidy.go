@@ -20,6 +20,9 @@ func (o *owner) tidy(now scheduler.Time) {
 				"%s has not been heard of for %v", w.name(), limits.WorkerLostAfter))
 			o.loseWorker(w)
 		}
+		for _, sl := range w.slots {
+			o.hurry(sl, now)
+		}
 	}
 	for _, p := range o.peers {
 		if p.client != nil && p.client.idle() && now-p.heard > scheduler.Time(limits.IdleAfter) {

@@ -30,6 +30,7 @@ type slot struct {
 	id      scheduler.SlotID // 0: the scheduler does not have it
 	tag     uint64           // of the OpenSlot under way
 	process *process         // nil: none is attached
+	next    *process         // waits for the end of process; nil: none
 	exited  *protocol.Exited // of the attached process, when it came before the end of its connection
 	broke   error            // how the process that is being given up broke the protocol, or nil
 
@@ -47,6 +48,7 @@ type process struct {
 	briefed map[*job]bool
 	retired bool // it has said good-bye
 	killed  bool // the scheduler wants it gone
+	came    scheduler.Time
 }
 
 // admit decides about a peer that has proved who it is, before it is welcomed.
@@ -146,11 +148,13 @@ func (o *owner) loseWorker(w *worker) {
 		o.log.Warn("worker lost", "worker", w.name())
 	}
 	for _, sl := range w.slots {
-		if sl.process != nil {
-			o.end(sl.process.peer, fanfold.Errorf(fanfold.KindLost, "serve task process",
-				"worker %s is gone", w.name()))
+		for _, p := range []*process{sl.process, sl.next} {
+			if p != nil {
+				o.dismiss(p.peer, "its worker is gone")
+			}
 		}
 		o.closeSlot(sl, scheduler.Lost)
+		sl.process, sl.next = nil, nil
 	}
 	o.loseStreams(w)
 	for _, j := range o.running {

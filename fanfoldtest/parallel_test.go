@@ -48,37 +48,39 @@ func counted(words map[string]int) string {
 	return strings.Join(lines, "")
 }
 
-func TestL03L04TasksRunInParallel(t *testing.T) {
+func TestL3MapsRunInParallel(t *testing.T) { rendezvous(t, fanfold.StageMap) }
+
+func TestL4ReducesRunInParallel(t *testing.T) { rendezvous(t, fanfold.StageReduce) }
+
+// rendezvous lets no task of a stage go on before as many have started as there are slots.
+func rendezvous(t *testing.T, stage fanfold.Stage) {
+	t.Helper()
 	const slots = 3
 	names, size, words := corpus(t, slots)
-	for _, stage := range []fanfold.Stage{fanfold.StageMap, fanfold.StageReduce} {
-		t.Run(stage.String(), func(t *testing.T) {
-			d, c := newDirector(t), startProcesses(t, slots)
-			job := wordsJob(d, stage)
-			job.Inputs, job.SplitSize, job.Reducers = names, size, slots
-			j := submit(t, c, job, "")
-			var met []*visit
-			pids := map[int]bool{}
-			for range slots { // all of them, before any may go on
-				v := d.next(j)
-				met, pids[v.pid] = append(met, v), true
-			}
-			for _, v := range met {
-				v.say("go")
-			}
-			r := wait(t, j)
-			if len(pids) != slots || r.Failures != 0 {
-				t.Errorf("%d processes, %d failures", len(pids), r.Failures)
-			}
-			if r.Output != counted(words) {
-				t.Error("the output is not that of a sequential run")
-			}
-		})
+	d, c := newDirector(t), startProcesses(t, slots)
+	job := wordsJob(d, stage)
+	job.Inputs, job.SplitSize, job.Reducers = names, size, slots
+	j := submit(t, c, job, "")
+	var met []*visit
+	pids := map[int]bool{}
+	for range slots {
+		v := d.next(j)
+		met, pids[v.pid] = append(met, v), true
+	}
+	for _, v := range met {
+		v.say("go")
+	}
+	r := wait(t, j)
+	if len(pids) != slots || r.Failures != 0 {
+		t.Errorf("%d processes, %d failures", len(pids), r.Failures)
+	}
+	if r.Output != counted(words) {
+		t.Error("the output is not that of a sequential run")
 	}
 }
 
 // L7: whatever happens to the first attempts, the output stays that of a sequential run.
-func TestL07RandomFaults(t *testing.T) {
+func TestL7RandomFaults(t *testing.T) {
 	names, size, words := corpus(t, 12)
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -133,7 +135,7 @@ func misfortune(random *rand.Rand, v *visit) bool {
 	return true
 }
 
-func TestB05RecyclingLosesNothing(t *testing.T) {
+func TestB5RecyclingLosesNothing(t *testing.T) {
 	names, size, words := corpus(t, 40)
 	c := fanfoldtest.Start(t, fanfoldtest.Config{
 		Programs: programs, Slots: 2, Processes: true, TasksMax: 4,
@@ -154,7 +156,7 @@ func TestB05RecyclingLosesNothing(t *testing.T) {
 }
 
 // L1: however the keys are cut into partitions, the output is that of a sequential run.
-func TestL01AnyNumberOfReducers(t *testing.T) {
+func TestL1AnyNumberOfReducers(t *testing.T) {
 	names, size, words := corpus(t, 5)
 	c := fanfoldtest.Start(t, fanfoldtest.Config{
 		Programs: programs, Slots: 3, Processes: true,

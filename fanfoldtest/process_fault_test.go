@@ -33,56 +33,82 @@ func wordsJob(d *director, stage fanfold.Stage) fanfold.Job {
 	return fanfold.Job{Program: "words", Params: map[string]string{stage.String(): d.socket}}
 }
 
-// killed and the rest are what happens to the first attempt of a task, by a word of the director's or
-// from outside; the second goes on.
-func TestR01R02FaultOfOneAttempt(t *testing.T) {
-	kill := func(v *visit) { _ = syscall.Kill(v.pid, syscall.SIGKILL) }
-	say := func(what string) func(*visit) { return func(v *visit) { v.say(what) } }
-	tests := []struct {
-		name  string
-		fault func(*visit)
-		kind  fanfold.Kind
-		words string // in the failure
-	}{
-		{"R01 kill -9", kill, fanfold.KindCrashed, "killed (signal 9)"},
-		{"R04 panic", say("panic oh no"), fanfold.KindUser, "panic: oh no"},
-		{"R04 error", say("fail softly"), fanfold.KindUser, "told to fail: softly"},
-		{"R04 exit 1", say("exit 1"), fanfold.KindCrashed, "exited with status 1"},
-		{"R04 signal", say("signal 15"), fanfold.KindCrashed, "terminated (signal 15)"},
-		{"R05 exit 0 without finish", say("exit 0"), fanfold.KindCrashed, "exited with status 0"},
-		{"R06 hang", say("hang"), fanfold.KindTimeout, ""},
-		{"R06 SIGSTOP", say("signal 19"), fanfold.KindTimeout, ""},
-	}
-	for _, stage := range []fanfold.Stage{fanfold.StageMap, fanfold.StageReduce} {
-		for _, tt := range tests {
-			t.Run(fmt.Sprint(stage, " ", tt.name), func(t *testing.T) {
-				d, c := newDirector(t), startProcesses(t, 2)
-				job := wordsJob(d, stage)
-				job.Reducers = 1
-				job.ProgressTimeout = 300 * time.Millisecond
-				j := submit(t, c, job, text)
-				tt.fault(d.next(j))
-				second := d.next(j)
-				<-j.Failed() // the first failure is told at once, not at the end
-				second.say("go")
-				r := wait(t, j)
-				if r.Output != count {
-					t.Errorf("the output is %q, want %q", r.Output, count)
-				}
-				if second.number != 2 || second.stage != stage || r.Failures != 1 || r.First == nil {
-					t.Fatalf("vacuous: attempt %d of %s, %d failures, the first %v",
-						second.number, second.stage, r.Failures, r.First)
-				}
-				if r.First.Kind != tt.kind || !strings.Contains(r.First.Error(), tt.words) {
-					t.Errorf("the failure is %v of kind %s, want %q of %s",
-						r.First, r.First.Kind, tt.words, tt.kind)
-				}
-				id := r.First.Attempt
-				if id.Job != r.Job || id.Stage != stage || id.Attempt != 1 || r.First.Worker != "test" {
-					t.Errorf("the failure names attempt %v on worker %q", id, r.First.Worker)
-				}
-			})
+// fault strikes the first attempt of a task, by a word of the director's or from outside. The
+// second attempt goes on.
+type fault struct {
+	name   string
+	strike func(*visit)
+	kind   fanfold.Kind
+	words  string // in the failure
+}
+
+// told is what a program does that is told so.
+func told(what string) func(*visit) { return func(v *visit) { v.say(what) } }
+
+func TestR01KillInMap(t *testing.T) { strikeOnce(t, fanfold.StageMap, killed) }
+
+func TestR02KillInReduce(t *testing.T) { strikeOnce(t, fanfold.StageReduce, killed) }
+
+var killed = fault{
+	"kill -9", func(v *visit) { _ = syscall.Kill(v.pid, syscall.SIGKILL) },
+	fanfold.KindCrashed, "killed (signal 9)",
+}
+
+func TestR04FaultOfOneAttempt(t *testing.T) {
+	strikeBothStages(t,
+		fault{"panic", told("panic oh no"), fanfold.KindUser, "panic: oh no"},
+		fault{"error", told("fail softly"), fanfold.KindUser, "told to fail: softly"},
+		fault{"exit 1", told("exit 1"), fanfold.KindCrashed, "exited with status 1"},
+		fault{"signal", told("signal 15"), fanfold.KindCrashed, "terminated (signal 15)"},
+	)
+}
+
+func TestR05ExitWithoutFinish(t *testing.T) {
+	strikeBothStages(t, fault{"exit 0", told("exit 0"), fanfold.KindCrashed, "exited with status 0"})
+}
+
+func TestR06Hang(t *testing.T) {
+	strikeBothStages(t,
+		fault{"for ever", told("hang"), fanfold.KindTimeout, "no progress"},
+		fault{"SIGSTOP", told("signal 19"), fanfold.KindTimeout, "no progress"},
+	)
+}
+
+func strikeBothStages(t *testing.T, faults ...fault) {
+	t.Helper()
+	for _, f := range faults {
+		for _, stage := range []fanfold.Stage{fanfold.StageMap, fanfold.StageReduce} {
+			t.Run(fmt.Sprint(f.name, " in ", stage), func(t *testing.T) { strikeOnce(t, stage, f) })
 		}
+	}
+}
+
+func strikeOnce(t *testing.T, stage fanfold.Stage, f fault) {
+	t.Helper()
+	d, c := newDirector(t), startProcesses(t, 2)
+	job := wordsJob(d, stage)
+	job.Reducers = 1
+	if f.kind == fanfold.KindTimeout {
+		job.ProgressTimeout = 300 * time.Millisecond
+	}
+	j := submit(t, c, job, text)
+	f.strike(d.next(j))
+	second := d.next(j)
+	<-j.Failed() // the first failure is told at once, not at the end
+	second.say("go")
+	r := wait(t, j)
+	if r.Output != count {
+		t.Errorf("the output is %q, want %q", r.Output, count)
+	}
+	if second.number != 2 || second.stage != stage || r.Failures != 1 {
+		t.Fatalf("vacuous: attempt %d of %s, %d failures", second.number, second.stage, r.Failures)
+	}
+	if r.First.Kind != f.kind || !strings.Contains(r.First.Error(), f.words) {
+		t.Errorf("the failure is %v of kind %s, want %q of %s", r.First, r.First.Kind, f.words, f.kind)
+	}
+	id := r.First.Attempt
+	if id.Job != r.Job || id.Stage != stage || id.Attempt != 1 || r.First.Worker != "test" {
+		t.Errorf("the failure names attempt %v on worker %q", id, r.First.Worker)
 	}
 }
 

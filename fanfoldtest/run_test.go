@@ -27,8 +27,9 @@ func TestRun(t *testing.T) {
 	if got := fanfoldtest.Run(t, words, ""); len(got) > 0 {
 		t.Errorf("nothing comes to %v", got)
 	}
-	if got := fanfoldtest.Run(t, lines, "x\ny z\n"); !maps.Equal(got, map[string]string{"x": "", "y z": ""}) {
-		t.Errorf("lines come to %v", got)
+	want = map[string]string{"x": "", "y z": ""}
+	if got := fanfoldtest.Run(t, lines, "x\ny z\n"); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -119,7 +120,7 @@ func (r *recorder) fail(text string) {
 }
 
 // L5: progress keeps an attempt alive, however long it takes, and nothing starts a second one.
-func TestL05MapsOutlastTheProgressTimeout(t *testing.T) {
+func TestL5MapsOutlastTheProgressTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs atomic.Int32
 		slow := fanfold.Program{

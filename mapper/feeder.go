@@ -23,6 +23,7 @@ type feeder struct {
 	emit   *fanfold.Emitter
 	lines  lines
 	pace   pace
+	start  int64 // of the range being read, or of Inline: where an error of Close may come from
 	mapper fanfold.Mapper
 	blocks fanfold.BlockMapper // nil: mapper takes lines
 	closer fanfold.Closer      // nil: it has none, or Close was called
@@ -48,7 +49,7 @@ func (f *feeder) run() error {
 	if c := f.closer; c != nil {
 		f.closer = nil
 		if err := c.Close(f.emit); err != nil {
-			return userError("close mapper", f.task.Input(), -1, err)
+			return userError("close mapper", f.task.Input(), f.start, err)
 		}
 	}
 	f.emit.Flush()
@@ -65,6 +66,7 @@ func (f *feeder) feed() error {
 	for i := range f.spec.Split.Ranges {
 		r := &f.spec.Split.Ranges[i]
 		f.task.SetInput(r.Name)
+		f.start = r.Offset
 		if err := f.feedRange(r); err != nil {
 			return err
 		}
@@ -76,6 +78,7 @@ func (f *feeder) feed() error {
 func (f *feeder) feedInline() error {
 	s := &f.spec.Split
 	f.task.SetInput(inlineName)
+	f.start = s.Offset
 	f.lines.reset(bytes.NewReader(s.Inline), s.Offset, noEnd, int64(len(s.Inline)))
 	return f.feedLines(inlineName, nil)
 }

@@ -83,7 +83,9 @@ func (s *summer) Close(emit *fanfold.Emitter) error {
 
 func TestCloseEmitsOnceAtTheEnd(t *testing.T) {
 	k := newKit(t.Context())
-	split := fanfold.Split{Ranges: []fanfold.Range{k.put("mem://f", "a\nb\n"), k.put("mem://g", "c")}}
+	last := k.put("mem://g", "-\nc")
+	last.Offset, last.Length = 2, 1
+	split := fanfold.Split{Ranges: []fanfold.Range{k.put("mem://f", "a\nb\n"), last}}
 	for _, fail := range []error{nil, errors.New("boom")} {
 		var closed []bool
 		p := &fanfold.Program{Map: func(*fanfold.Task) (fanfold.Mapper, error) {
@@ -95,7 +97,10 @@ func TestCloseEmitsOnceAtTheEnd(t *testing.T) {
 			t.Errorf("Close had an emitter: %v, want one call with", closed)
 		}
 		if fail != nil {
-			wantError(t, "close", err, fanfold.KindUser, "mem://g")
+			e := wantError(t, "close", err, fanfold.KindUser, "mem://g")
+			if e.Offset != 2 {
+				t.Errorf("offset %d, want that of the last range", e.Offset)
+			}
 			continue
 		}
 		if err != nil || string(r.Output.Inline[0]) != "lines\t3\n" || r.Output.Records != 1 {

@@ -38,7 +38,7 @@ func Accept(ctx context.Context, c *Conn, cfg AcceptConfig) (Hello, Identity, er
 	a.ours.Role = uint8(RoleCoordinator)
 	c.sendText(a.greeting())
 	c.Flush()
-	err := a.run()
+	err := a.run(ctx)
 	switch {
 	case err == nil:
 		c.rules = after(Role(a.peer.Role))
@@ -82,7 +82,7 @@ func (a *acceptance) greeting() string {
 		a.ours.Product, VersionMin, VersionMax, a.cfg.Connection)
 }
 
-func (a *acceptance) run() error {
+func (a *acceptance) run(ctx context.Context) error {
 	if err := a.c.receive(&a.peer); err != nil {
 		return err
 	}
@@ -106,7 +106,11 @@ func (a *acceptance) run() error {
 		}
 	}
 	w.Proto, w.Connection, w.FrameMax = proto, a.cfg.Connection, BulkMax
-	return a.c.transmit(&w)
+	if err := a.c.transmit(&w); err != nil {
+		return err
+	}
+	// What is urgent may overtake what is queued, and nothing may overtake Welcome.
+	return a.c.WaitQueued(ctx, 1)
 }
 
 // identify sends this side's Hello, and finds out who the peer is.

@@ -76,7 +76,7 @@ func TestB19AgentLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestB06AgentReplacesAKilledProcess(t *testing.T) {
+func TestB6AgentReplacesAKilledProcess(t *testing.T) {
 	h := startAgent(t, worker.Config{Slots: 1})
 	first := h.process()
 	if err := syscall.Kill(int(first.hello.PID), syscall.SIGKILL); err != nil {

@@ -30,8 +30,8 @@ type taskSetup struct {
 const gcPercent = 400
 
 // Entry is to be called first thing in main, before flags are looked at. When this process was
-// started as a task process, or as the shim above one, Entry does that work and isChild is true: main
-// must end with the exit code then. Programs are those that the process can run, mux is where
+// started as a task process, or as the shim above one, Entry does that work and isChild is true:
+// main must end with the exit code then. Programs are those that the process can run, mux is where
 // it reads inputs and writes outputs.
 func Entry(programs []fanfold.Program, mux *storage.Mux) (exit int, isChild bool) {
 	switch process.Enter() {

@@ -15,8 +15,8 @@ import (
 // testJob is the id of the job that fake coordinators hand out.
 var testJob = fanfold.JobID{1, 2, 3}
 
-// fake is a scripted coordinator with one task process: a worker.Main in this process, or one that an
-// agent has started.
+// fake is a scripted coordinator with one task process: a worker.Main in this process, or a process
+// that an agent has started.
 type fake struct {
 	t     testing.TB
 	conn  *protocol.Conn
@@ -72,7 +72,8 @@ func (f *fake) send(messages ...protocol.Body) {
 // brief tells of a job of one map stage, as job 1.
 func (f *fake) brief(program string) {
 	f.t.Helper()
-	f.briefJob(&protocol.Brief{Job: 1, Stages: uint32(fanfold.StageMap)}, fanfold.Job{Program: program})
+	b := &protocol.Brief{Job: 1, Stages: uint32(fanfold.StageMap)}
+	f.briefJob(b, fanfold.Job{Program: program})
 }
 
 func (f *fake) briefJob(b *protocol.Brief, job fanfold.Job) {

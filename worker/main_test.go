@@ -170,7 +170,8 @@ func TestR04MapperPanics(t *testing.T) {
 	f.brief("bad")
 	f.assign("x\n", 1)
 	e := f.failure(1)
-	if e.Kind != fanfold.KindUser || !strings.Contains(e.Error(), "panic: runtime error: index out of range") {
+	if e.Kind != fanfold.KindUser ||
+		!strings.Contains(e.Error(), "panic: runtime error: index out of range") {
 		t.Errorf("failure %v of kind %s", e, e.Kind)
 	}
 	if e.Worker != "w1" || e.Input != "-" || e.Attempt.Task != 1 || e.Attempt.Attempt != 1 {
@@ -195,6 +196,7 @@ func TestR04MapperPanics(t *testing.T) {
 
 func TestMainFails(t *testing.T) {
 	cause := errors.New("no such thing")
+	typed := fanfold.Errorf(fanfold.KindDisk, "spill", "%w", cause)
 	tests := []struct {
 		name string
 		err  error
@@ -202,9 +204,8 @@ func TestMainFails(t *testing.T) {
 		text string
 	}{
 		{"plain", cause, fanfold.KindUser, "no such thing"},
-		{"typed", fanfold.Errorf(fanfold.KindDisk, "spill", "%w", cause), fanfold.KindDisk, "spill: no such thing"},
-		{"wrapped", fmt.Errorf("outer: %w", fanfold.Errorf(fanfold.KindDisk, "spill", "%w", cause)),
-			fanfold.KindDisk, "outer: spill: no such thing"},
+		{"typed", typed, fanfold.KindDisk, "spill: no such thing"},
+		{"wrapped", fmt.Errorf("outer: %w", typed), fanfold.KindDisk, "outer: spill: no such thing"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -390,8 +391,9 @@ func TestMainRefusesWhatBreaksTheProtocol(t *testing.T) {
 	}{
 		{"path", []protocol.Body{&protocol.Source{Attempt: 1, Path: "../secret"}}, "leaves"},
 		{"absolute path", []protocol.Body{&protocol.Source{Attempt: 1, Path: "/etc/passwd"}}, "leaves"},
-		{"no brief", []protocol.Body{&protocol.Assign{Attempt: 1, Job: 9, Stage: 1, Number: 1, Split: split}},
-			"no brief"},
+		{"no brief", []protocol.Body{
+			&protocol.Assign{Attempt: 1, Job: 9, Stage: 1, Number: 1, Split: split},
+		}, "no brief"},
 		{"sources", []protocol.Body{
 			&protocol.Assign{Attempt: 1, Job: 1, Stage: 1, Number: 1, Sources: 2, Split: split},
 		}, "2 sources announced, 0 came"},

@@ -39,7 +39,8 @@ func (x *executor) attempt(a *attempt) *protocol.Done {
 		return d
 	}
 	kept := ""
-	if r.output.File != "" && a.plan.job.Output == "" {
+	toFolder := a.plan.job.Output != "" && a.id.Stage == a.plan.last
+	if r.output.File != "" && !toFolder {
 		kept = t.Dir
 		d.File = filepath.Join(a.id.Dir(), r.output.File)
 		keepOnly(kept, r.output.File)

@@ -128,7 +128,7 @@ func TestR08AgentKeepsLogsApart(t *testing.T) {
 	}
 }
 
-// logs reads the answer to a log query: the text of each attempt, with "[cut" where some is missing.
+// logs reads the answer to a log query: the text by attempt, with "[cut" where some is missing.
 func logs(h *host, stream uint64) map[string]string {
 	h.t.Helper()
 	got := map[string]string{}

@@ -21,8 +21,8 @@ const (
 	restMax        = 5 * time.Second
 )
 
-// drainWait is how long, after a process has ended, whoever has its connection may take to read what
-// the process had sent.
+// drainWait is how long, after a process has ended, whoever has its connection may take to read
+// what the process had sent.
 const drainWait = 5 * time.Second
 
 // exitLogMax is how much is reported of the log of a process that ended, or of why one could not be
@@ -67,8 +67,8 @@ func (s *slot) run(ctx context.Context) {
 	}
 }
 
-// rest waits before the next start when extra, the young deaths above the limit, is positive, but not
-// longer than until another image is wanted.
+// rest waits before the next start when extra, the young deaths above the limit, is positive, but
+// not longer than until another image is wanted.
 func (s *slot) rest(ctx context.Context, extra int) {
 	if extra <= 0 {
 		return
@@ -159,8 +159,8 @@ func (s *slot) attach(ctx context.Context, p child) {
 	<-attached
 }
 
-// watch waits for the end of p, which it brings about when ctx ends or when another image is wanted.
-// It returns the image for the next process.
+// watch waits for the end of p, which it brings about when ctx ends or another image is wanted. It
+// returns the image for the next process.
 func (s *slot) watch(ctx context.Context, p child, image process.Image) process.Image {
 	done := ctx.Done()
 	for {
@@ -182,8 +182,8 @@ func (s *slot) watch(ctx context.Context, p child, image process.Image) process.
 	}
 }
 
-// obey opens the image that is wanted, if there is one, in place of the one before. An image that may
-// not run here is reported.
+// obey opens the image that is wanted, if there is one, in place of the one before. An image that
+// may not run here is reported.
 func (s *slot) obey(ctx context.Context, before process.Image) (_ process.Image, changed bool) {
 	s.mu.Lock()
 	wanted := s.wanted

@@ -58,7 +58,10 @@ func TestWorkDirSweepsDeadAgents(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := entries(t, root)
-	for _, want := range []string{filepath.Base(alive.path), filepath.Base(next.path), "mine", "12-and-more"} {
+	wanted := []string{
+		filepath.Base(alive.path), filepath.Base(next.path), "mine", "12-and-more",
+	}
+	for _, want := range wanted {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s has gone", want)
 		}
