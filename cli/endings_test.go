@@ -153,10 +153,33 @@ func (h *home) startPiped(args ...string) (*process, *os.File) {
 	return p, r
 }
 
-// many is longer than what a pipe and the credit of a reply hold together.
-func (h *home) many() string {
-	return h.file("many", strings.Repeat("a line that is one of very many others\n", 100_000))
+// startFed starts a command and gives the end of its standard input to write.
+func (h *home) startFed(args ...string) (*process, *os.File) {
+	h.t.Helper()
+	cmd := h.command(args...)
+	r, w, err := os.Pipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { w.Close() })
+	cmd.Stdin = r
+	p := h.begin(cmd)
+	r.Close()
+	return p, w
 }
+
+// feed writes more than a pipe holds and than may be sent before a job is accepted.
+func feed(t *testing.T, stdin *os.File) {
+	t.Helper()
+	if _, err := stdin.WriteString(strings.Repeat("a line\n", 100_000)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// manyLines are more than what a pipe and the credit of a reply hold together.
+var manyLines = strings.Repeat("a line that is one of very many others\n", 100_000)
+
+func (h *home) many() string { return h.file("many", manyLines) }
 
 // TestB19ReplyNobodyReads interrupts a command that waits for the reader of its output.
 func TestB19ReplyNobodyReads(t *testing.T) {
@@ -200,19 +223,8 @@ func TestB19EndlessInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, _ := newEnding(t)
 			co := h.coordinatorFor(name)
-			cmd := h.command(name, "wordcount", "-")
-			r, w, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer w.Close()
-			cmd.Stdin = r
-			p := h.begin(cmd)
-			r.Close()
-			// More than the pipe holds: the command reads.
-			if _, err := w.WriteString(strings.Repeat("a line\n", 100_000)); err != nil {
-				t.Fatal(err)
-			}
+			p, stdin := h.startFed(name, "wordcount", "-")
+			feed(t, stdin)
 			p.signal(syscall.SIGINT)
 			p.want(128 + int(syscall.SIGINT))
 			co.end()
@@ -229,8 +241,7 @@ func TestX8ClientIsKilled(t *testing.T) {
 	client := h.start(subcommand("submit", family...)...)
 	up.line()
 	owned := h.jobs()[0].Job
-	detached := h.run(append([]string{"submit", "--detach"}, gated...)...)
-	detached.want(0)
+	detached := h.detach(gated...)
 	gateUp.line()
 
 	_ = client.cmd.Process.Kill() // it runs
@@ -238,13 +249,12 @@ func TestX8ClientIsKilled(t *testing.T) {
 	h.run("wait", owned).want(fanfold.ExitCancelled, "")
 	h.awaitNone("family.sh", "daemon.sh")
 
-	id := strings.TrimSpace(detached.stdout.String())
-	if got := h.stateOf(id); got != "running" {
+	if got := h.stateOf(detached); got != "running" {
 		t.Errorf("the detached job is %s, want it running", got)
 	}
-	gate.release()
-	h.run("wait", id).want(0)
-	attach := h.run("attach", id)
+	gate.write("go\n")
+	h.run("wait", detached).want(0)
+	attach := h.run("attach", detached)
 	attach.want(0)
 	if got := attach.stdout.String(); got != inputLines {
 		t.Errorf("got %q, want %q", got, inputLines)
@@ -263,7 +273,7 @@ func TestR55Drain(t *testing.T) {
 	co.signal(syscall.SIGTERM)
 	co.await(&co.stderr, "draining", 1)
 	h.run("submit", "wordcount", "in").want(fanfold.ExitBusy, "draining")
-	gate.release()
+	gate.write("go\n")
 	client.want(0)
 	if got := client.stdout.String(); got != inputLines {
 		t.Errorf("got %q, want %q", got, inputLines)

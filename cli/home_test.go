@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -77,7 +78,7 @@ func (h *home) command(args ...string) *exec.Cmd {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "TMPDIR=" + h.dir, mainVariable + "=1",
 		"GORACE=atexit_sleep_ms=0",
 		"FANFOLD_STATE_DIR=" + h.path("state"), "FANFOLD_WORK_DIR=" + h.path("spills"),
-		"FANFOLD_PROGRESS=none",
+		"FANFOLD_PROGRESS=none", "FANFOLD_SLOTS=1",
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
@@ -261,10 +262,28 @@ func (f *fifo) line() string {
 	}
 }
 
-// release writes a line for somebody to read.
-func (f *fifo) release() {
+// onceRead calls write, and returns when somebody has read what it wrote.
+func (f *fifo) onceRead(write func()) {
 	f.t.Helper()
-	if _, err := f.file.WriteString("go\n"); err != nil {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	defer events.Close()
+	if _, err := unix.InotifyAddWatch(fd, f.path, unix.IN_ACCESS); err != nil {
+		f.t.Fatal(err)
+	}
+	write()
+	_ = events.SetReadDeadline(time.Now().Add(patience)) // inotify has deadlines
+	if _, err := events.Read(make([]byte, unix.SizeofInotifyEvent+unix.PathMax)); err != nil {
+		f.t.Fatalf("nobody read %s: %v", filepath.Base(f.path), err)
+	}
+}
+
+func (f *fifo) write(text string) {
+	f.t.Helper()
+	if _, err := f.file.WriteString(text); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -361,7 +380,7 @@ type live struct {
 // coordinator starts a coordinator and waits until it serves.
 func (h *home) coordinator(args ...string) *live {
 	h.t.Helper()
-	args = append([]string{"coordinator", "--listen", "127.0.0.1:0", "--slots", "2"}, args...)
+	args = append([]string{"coordinator", "--listen", "127.0.0.1:0"}, args...)
 	co := &live{process: h.start(args...)}
 	line := co.await(&co.stderr, "listening on", 2)
 	_, co.tcp, _ = strings.Cut(strings.TrimSpace(line), "listening on ")
@@ -381,4 +400,18 @@ func (co *live) end() {
 	if text := co.stderr.String(); strings.Contains(text, "DATA RACE") {
 		co.t.Error(text)
 	}
+}
+
+// token is that of the coordinator that serves.
+func (h *home) token() []byte {
+	h.t.Helper()
+	text, err := os.ReadFile(h.path("state/token"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	token, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return token
 }

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -64,7 +63,8 @@ func TestX11LongLines(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "long")
 	writeStream(t, name, stream(parts...))
 	s := newSite(t)
-	args := []string{"run", "-q", "--work-dir", s.work, "--slots", "2", "--split-size", "5MiB"}
+	args := []string{"run", "-q", "--work-dir", s.work, "--slots", "2", "--reducers", "1",
+		"--split-size", "5MiB"}
 	reply := &same{want: stream(append(parts, newline)...)}
 	o := s.fanfoldTo(reply, nil, append(args, "grep", "-p", "pattern=", name)...)
 	if o.code != 0 {
@@ -136,42 +136,42 @@ func (do atEnd) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
+// ends is a command that gives the first and the last bytes of each line, which is 1 MiB long.
+const ends = "cut -b 1-16,1048000-"
+
 // TestX11LargeStdin streams more through the coordinator than it holds in memory, while no task
 // reads any of it, so that the rest has to be spooled.
 func TestX11LargeStdin(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("open files are found in /proc")
 	}
-	lines := slices.Repeat([][]byte{mebibyte, newline}, 36)
-	parts := slices.Concat(lines, slices.Repeat([][]byte{mebibyte}, 8), [][]byte{newline}, lines)
-	run, submit := newSite(t), newCluster(t, 2)
-	var both sync.WaitGroup
-	for _, tt := range []struct {
-		args []string
-		work string // where the coordinator spools to
-	}{
-		{[]string{"run", "--work-dir", run.work, "--slots", "2"}, run.work},
-		{[]string{"submit", "--state-dir", submit.state}, submit.work},
-	} {
-		both.Go(func() {
-			g := newGate(t)
-			spooled := 0
-			stdin := io.MultiReader(stream(parts...), atEnd(func() error {
-				spooled = openSpools(t, tt.work)
-				return g.open(100)
-			}))
-			reply := &same{want: stream(parts...)}
-			o := run.fanfoldTo(reply, stdin, append(tt.args, "-q", "--mapper", g.then("cat"))...)
-			if o.code != 0 {
-				t.Errorf("%s: exit code %d, want 0; stderr:\n%s", tt.args[0], o.code, o.stderr)
-			}
-			reply.end(t, tt.args[0])
-			if spooled != 1 {
-				t.Errorf("%s: %d files of a spool were open, want 1", tt.args[0], spooled)
-			}
-		})
+	var parts [][]byte
+	var want strings.Builder
+	for i := range 80 {
+		number := fmt.Sprintf("%015d ", i)
+		parts = append(parts, []byte(number), mebibyte, newline)
+		want.WriteString(number + string(mebibyte[1048000-1-len(number):]) + "\n")
 	}
-	both.Wait()
+	c := newCluster(t, 2)
+	for _, args := range [][]string{
+		{"run", "--work-dir", c.work, "--slots", "2"},
+		{"submit", "--state-dir", c.state},
+	} {
+		g := newGate(t)
+		spooled := 0
+		stdin := io.MultiReader(stream(parts...), atEnd(func() error {
+			spooled = openSpools(t, c.work)
+			return g.open(100)
+		}))
+		o := c.fanfold(stdin, append(args, "-q", "--mapper", g.then(ends))...)
+		if o.code != 0 {
+			t.Errorf("%s: exit code %d, want 0; stderr:\n%s", args[0], o.code, o.stderr)
+		}
+		equal(t, args[0], o.stdout, []byte(want.String()))
+		if spooled != 1 {
+			t.Errorf("%s: %d files of a spool were open, want 1", args[0], spooled)
+		}
+	}
 }
 
 // openSpools counts the files of spools in a folder that this process has open.

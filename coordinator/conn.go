@@ -33,6 +33,7 @@ type peer struct {
 	closing  bool           // nothing more is taken from it
 	why      error          // why the owner closes it
 	touched  bool           // in owner.touched
+	deaf     scheduler.Time // since when nothing can be written to it; 0: it can
 	draining bool           // a goroutine waits for room in its outbound queue
 	heard    scheduler.Time // when a message came last
 
@@ -98,11 +99,15 @@ func (o *owner) send(p *peer, m protocol.Body) {
 	if p.closing {
 		return
 	}
-	if err := p.conn.Send(m); err != nil {
+	var refused *fanfold.Error
+	switch err := p.conn.Send(m); {
+	case err == nil:
+		o.touch(p)
+	case errors.Is(err, protocol.ErrQueueFull) || errors.As(err, &refused):
 		o.end(p, err)
-		return
+	case p.deaf == 0: // it has gone, but what it has said before is still to be read
+		p.deaf = o.now()
 	}
-	o.touch(p)
 }
 
 // touch makes sure that what is queued for p is written, and that what waits for room is sent.

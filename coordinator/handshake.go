@@ -59,8 +59,8 @@ func (s *Server) handshake(
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errEvicted) {
 		err = cause
 	}
-	if err != nil && p.worker != nil {
-		s.call(func(o *owner) { o.loseWorker(p.worker) })
+	if err != nil && p.role != 0 {
+		s.call(func(o *owner) { o.unwelcome(p) })
 	}
 	return p, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/coordinator/scheduler"
+	"github.com/fanfold/fanfold/protocol"
 )
 
 // tidyInterval is how often the owner looks for what has been silent or kept for too long.
@@ -25,6 +26,9 @@ func (o *owner) tidy(now scheduler.Time) {
 		}
 	}
 	for _, p := range o.peers {
+		if p.deaf != 0 && now-p.deaf > scheduler.Time(limits.StalledAfter) {
+			o.end(p, protocol.ErrStalled)
+		}
 		if p.client != nil && p.client.idle() && now-p.heard > scheduler.Time(limits.IdleAfter) {
 			o.end(p, fanfold.Errorf(fanfold.KindUnreachable, "serve client",
 				"the connection was idle for %v", limits.IdleAfter))

@@ -64,8 +64,9 @@ func (o *owner) admit(p *peer) (protocol.Welcome, error) {
 	case len(o.peers) >= o.cfg.Limits.ConnectionsMax:
 		return w, fanfold.Errorf(fanfold.KindBusy, "join", "%d connections are open", len(o.peers))
 	case p.role == protocol.RoleProcess:
-		_, err := o.offered(p)
-		return w, err
+		if _, err := o.offered(p); err != nil {
+			return w, err
+		}
 	case p.role == protocol.RoleWorker:
 		if p.hello.Name == "" {
 			return w, fanfold.Errorf(fanfold.KindUsage, "join", "a worker needs a name")
@@ -74,6 +75,7 @@ func (o *owner) admit(p *peer) (protocol.Welcome, error) {
 		w.Worker = uint32(p.worker.id)
 		w.BeatMillis = uint32(o.cfg.Limits.HeartbeatEvery.Milliseconds())
 	}
+	o.peers[p.id] = p
 	return w, nil
 }
 
@@ -90,9 +92,16 @@ func (o *owner) offered(p *peer) (*slot, error) {
 	return w.slots[p.hello.Slots[0]], nil
 }
 
+// unwelcome forgets a peer that was admitted and left before it was welcomed.
+func (o *owner) unwelcome(p *peer) {
+	delete(o.peers, p.id)
+	if p.worker != nil {
+		o.loseWorker(p.worker)
+	}
+}
+
 // open takes up a peer that was welcomed.
 func (o *owner) open(p *peer) {
-	o.peers[p.id] = p
 	p.heard = o.now()
 	o.log.Debug("connection", "connection", p.id, "role", p.role, "identity", p.identity.Name)
 	switch {
