@@ -42,7 +42,7 @@ type node struct {
 func (a *app) startNode(cfg coordinator.Config, local localFlags) (*node, error) {
 	log := a.logger()
 	cfg.Product, cfg.Storage, cfg.Programs = product, a.files, a.infos()
-	cfg.SpoolDir, cfg.Log = local.workDir, log.Named("coordinator")
+	cfg.SpoolDir, cfg.Slots, cfg.Log = local.workDir, local.slots, log.Named("coordinator")
 	n := &node{server: coordinator.New(cfg), stop: func() {}}
 	if local.slots == 0 {
 		return n, nil

@@ -52,8 +52,11 @@ func (a *app) follow(
 	ctx context.Context, c *client.Client, reply *client.Reply, f followFlags,
 ) error {
 	view := a.newProgressView(f.progress.value, reply.Job())
-	var watching sync.WaitGroup
-	watching.Go(func() { a.watch(reply.Progress(), view) })
+	var (
+		watching sync.WaitGroup
+		shown    *fanfold.Error // the first failure, once it has been shown
+	)
+	watching.Go(func() { shown = a.watch(reply.Progress(), view) })
 	copied := a.copyReply(ctx, c, reply)
 	if copied != nil {
 		_ = reply.Close() // cancels the job unless it has ended
@@ -72,7 +75,18 @@ func (a *app) follow(
 		err = copied
 	}
 	a.printSummary(summary, err)
-	return err
+	return withoutRepeating(err, shown)
+}
+
+// withoutRepeating leaves out of a job's error what its first failure, shown before, has said.
+func withoutRepeating(err error, shown *fanfold.Error) error {
+	var e *fanfold.Error
+	if shown == nil || !errors.As(err, &e) || e.Error() != shown.Error() || e.Log != shown.Log {
+		return err
+	}
+	short := *e
+	short.Log, short.Input = "", ""
+	return &short
 }
 
 const (
@@ -108,18 +122,21 @@ func (a *app) copyReply(ctx context.Context, c *client.Client, reply *client.Rep
 	}
 }
 
-// watch shows progress until the job has ended. The first failure is shown in full, at once.
-func (a *app) watch(updates <-chan client.Progress, view progressView) {
+// watch shows progress until the job has ended. The first failure is shown in full, at once, and
+// returned; nil: none was shown.
+func (a *app) watch(updates <-chan client.Progress, view progressView) (shown *fanfold.Error) {
 	defer view.close()
 	for p := range updates {
 		if p.Failure != nil && !a.quiet {
+			shown = p.Failure
 			view.print(func(w io.Writer) {
-				fmt.Fprintln(w, "fanfold: an attempt failed and may be repeated:")
+				fmt.Fprintln(w, "fanfold: first failure of an attempt:")
 				report(w, p.Failure)
 			})
 		}
 		view.update(p)
 	}
+	return shown
 }
 
 // systemCounters is the group of the counters that every job has; status shows them.

@@ -24,7 +24,10 @@ type Config struct {
 	SpoolDir string
 	// Programs are those of the workers' own image. A Submit without an image that names another
 	// is refused. nil: unknown, so every Submit must tell its ProgramInfo.
-	Programs  map[string]protocol.ProgramInfo
+	Programs map[string]protocol.ProgramInfo
+	// Slots is the number of slots to plan for as long as workers offer fewer: those of a worker that
+	// is about to join.
+	Slots     int
 	Epoch     fanfold.Epoch
 	Scheduler scheduler.Config // zero: scheduler.DefaultConfig
 	Limits    Limits

@@ -433,3 +433,25 @@ func TestR24SilentWorkerIsLost(t *testing.T) {
 		}
 	})
 }
+
+func TestR04HopelessFailureIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		var attempts atomic.Int32
+		c.agent.set(func(a *fakeAgent) {
+			a.behave = func(p *fakeProcess, f *fakeAttempt) *protocol.Done {
+				attempts.Add(1)
+				d := f.failed("parameter pattern is no pattern")
+				d.Failure[0].Kind = uint32(fanfold.KindUsage)
+				return d
+			}
+		})
+		_, err := c.submit(c.client("ann"), fanfold.Job{Program: "words"}, "a\n").Wait()
+		if e := failureOf(t, err); e.Kind != fanfold.KindUsage {
+			t.Errorf("got kind %v, want %v", e.Kind, fanfold.KindUsage)
+		}
+		if n := attempts.Load(); n != 1 {
+			t.Errorf("%d attempts, want 1", n)
+		}
+	})
+}

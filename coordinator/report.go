@@ -88,6 +88,9 @@ func (o *owner) done(p *peer, m *protocol.Done) error {
 			return err
 		}
 		c.Ref = r.ref
+		if c.Status == scheduler.Failed && hopeless(r.failure) {
+			c.Status = scheduler.Hopeless
+		}
 		if c.Status == scheduler.NoSource {
 			c.Task = a.job.taskOf(a.job.stages.before(a.stage), m.Lost)
 		}
@@ -97,6 +100,19 @@ func (o *owner) done(p *peer, m *protocol.Done) error {
 	o.step(c)
 	o.reporter = nil
 	return nil
+}
+
+// hopeless reports a failure that another attempt would have as well.
+func hopeless(failure *fanfold.Error) bool {
+	if failure == nil {
+		return false
+	}
+	switch failure.Kind {
+	case fanfold.KindUsage, fanfold.KindUnknown, fanfold.KindDenied, fanfold.KindUnsupported,
+		fanfold.KindTooLarge:
+		return true
+	}
+	return false
 }
 
 func errProtocol(format string, args ...any) error {

@@ -21,7 +21,7 @@ func (o *owner) stats() []protocol.Stat {
 		"fanfold_tasks_queued":       int64(totals.Queued),
 		"fanfold_tasks_running":      int64(totals.Running),
 		"fanfold_workers":            int64(len(o.workers)),
-		"fanfold_slots":              int64(o.slotCount()),
+		"fanfold_slots":              int64(o.joined()),
 		"fanfold_slots_ready":        int64(totals.Slots),
 		"fanfold_slots_busy":         int64(totals.Busy),
 		"fanfold_reply_kept_bytes":   o.keptBytes(),

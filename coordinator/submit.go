@@ -113,8 +113,11 @@ func (o *owner) newJob(t *tenant, m *protocol.Submit) (*job, error) {
 	return j, nil
 }
 
-// slotCount is the number of slots that workers offer.
-func (o *owner) slotCount() (n int) {
+// slotCount is the number of slots to plan for.
+func (o *owner) slotCount() int { return max(o.joined(), o.cfg.Slots) }
+
+// joined is the number of slots that workers offer.
+func (o *owner) joined() (n int) {
 	for _, w := range o.workers {
 		n += len(w.slots)
 	}

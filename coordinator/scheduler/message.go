@@ -31,11 +31,12 @@ const (
 	NoSource // an attempt only: it cannot read a committed output (Command.Task)
 	Busy     // a refusal only: the job's queue is full
 	Unknown  // a refusal only: no such job, or its input is closed
+	Hopeless // a report only: it failed, and would fail again however often it is tried
 )
 
 var statusNames = [...]string{
 	"none", "succeeded", "failed", "crashed", "timed-out", "cancelled", "lost", "returned",
-	"no-source", "busy", "unknown",
+	"no-source", "busy", "unknown", "hopeless",
 }
 
 // String is the status's name in transcripts and messages.

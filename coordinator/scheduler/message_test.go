@@ -15,7 +15,7 @@ func TestNames(t *testing.T) {
 		last int
 		of   func(int) fmt.Stringer
 	}{
-		{"status", int(Unknown), func(k int) fmt.Stringer { return Status(k) }},
+		{"status", int(Hopeless), func(k int) fmt.Stringer { return Status(k) }},
 		{"command", int(Tick), func(k int) fmt.Stringer { return CommandKind(k) }},
 		{"event", int(Ticked), func(k int) fmt.Stringer { return EventKind(k) }},
 		{"effect", int(JobReady), func(k int) fmt.Stringer { return EffectKind(k) }},

@@ -33,6 +33,8 @@ func (x step) report(c *Command) {
 		x.again(k, Returned, 0, 0, 0)
 	case NoSource:
 		x.noSource(k, c, nanos)
+	case Hopeless:
+		x.settled(a.task, k, Failed, c.Ref, nanos)
 	case Crashed, TimedOut, Lost:
 		x.fail(k, c.Status, c.Ref, nanos)
 	default:
