@@ -131,8 +131,8 @@ func (u *upload) sendStream() error {
 	return u.sendBlock(nil, 0, false)
 }
 
-// cutBlock is how much of b makes a block: all of it if it is short, or else what is before the last
-// line end, or else a piece of a line, of which there is more.
+// cutBlock is how much of b makes a block: all of it if it is short, or else what is before the
+// last line end, or else a piece of a line, of which there is more.
 func cutBlock(b []byte) (n int, more bool) {
 	if len(b) <= protocol.BlockMax {
 		return len(b), false

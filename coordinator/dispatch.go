@@ -22,7 +22,7 @@ type order struct {
 	data    []byte    // what is left of the piece before them
 	offset  int64     // of data in the client's stream
 	reading bool      // pieces[0] is being read from the spool
-	parts   uint32    // partition that sources are read for
+	part    uint32    // partition that sources are read for
 }
 
 // roomMax is how many bytes wait in an outbound queue before bulk has to. The rest of what
@@ -111,7 +111,7 @@ func (o *owner) prepare(sl *slot, d *order) bool {
 	}
 	d.sources = before
 	if d.attempt.stage == fanfold.StageReduce {
-		d.parts = d.attempt.index
+		d.part = d.attempt.index
 	}
 	return true
 }
@@ -156,13 +156,13 @@ func (o *owner) material(p *process, d *order) bool {
 func (o *owner) sendSource(p *process, d *order, r *result) {
 	m := protocol.Source{
 		Attempt: uint64(d.attempt.id), Stage: uint32(r.stage), Task: r.index,
-		Worker: uint32(r.worker.id), Path: r.output.File, Part: d.parts, Records: r.output.Records,
+		Worker: uint32(r.worker.id), Path: r.output.File, Part: d.part, Records: r.output.Records,
 	}
 	if r.output.File == "" {
-		if int(d.parts) >= len(r.output.Inline) || len(r.output.Inline[d.parts]) == 0 {
+		if int(d.part) >= len(r.output.Inline) || len(r.output.Inline[d.part]) == 0 {
 			return
 		}
-		m.Inline = r.output.Inline[d.parts]
+		m.Inline = r.output.Inline[d.part]
 	}
 	d.total++
 	o.send(p.peer, &m)

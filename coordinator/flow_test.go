@@ -251,3 +251,26 @@ func TestManyClientsReadLargeRepliesTogether(t *testing.T) {
 		all.Wait()
 	})
 }
+
+func TestReaderThatGivesUpIsForgotten(t *testing.T) {
+	for name, behave := range map[string]behaviour{"inline": inline, "files": inFile} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, Config{Limits: Limits{KeepMax: 1}}, 1)
+				c.agent.set(func(a *fakeAgent) { a.behave = behave })
+				cl := c.client("ann")
+				job := fanfold.Job{Program: "lines", SplitSize: 500_000, Detach: true}
+				r := c.submit(cl, job, lineText(4_000_000)) // it is dropped when nobody reads it
+				start := make([]byte, 600_000)
+				if _, err := io.ReadFull(r, start); err != nil {
+					t.Fatal(err)
+				}
+				r.Close()
+				if out, _, err := c.run(cl, fanfold.Job{Program: "words"}, "a\n"); out != "a\t1\n" {
+					t.Errorf("got %q, %v", out, err)
+				}
+				c.wantForgotten(r.Job())
+			})
+		})
+	}
+}

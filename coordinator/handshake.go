@@ -19,6 +19,12 @@ const acceptPause = 100 * time.Millisecond
 var errEvicted = fanfold.Errorf(fanfold.KindBusy, "shake hands",
 	"too many connections that have not proved who they are")
 
+// What a peer may be: of a listener, unless its identity says otherwise, and of Attach.
+var (
+	clientRoles = []protocol.Role{protocol.RoleClient, protocol.RoleAdmin, protocol.RoleViewer}
+	allRoles    = append([]protocol.Role{protocol.RoleWorker, protocol.RoleProcess}, clientRoles...)
+)
+
 // handshakes are the connections that have not proved themselves, the oldest first.
 type handshakes struct {
 	under list.List // of context.CancelCauseFunc
@@ -26,7 +32,7 @@ type handshakes struct {
 
 // handshake lets a peer prove itself and introduces it to the owner.
 func (s *Server) handshake(
-	ctx context.Context, c *protocol.Conn, id *protocol.Identity,
+	ctx context.Context, c *protocol.Conn, id *protocol.Identity, roles []protocol.Role,
 ) (*peer, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.Handshake)
 	defer cancel()
@@ -45,10 +51,7 @@ func (s *Server) handshake(
 		Token:      s.cfg.Token,
 		Connection: number,
 		Hello:      protocol.Hello{Role: uint8(protocol.RoleCoordinator), Product: s.cfg.Product},
-		Roles: []protocol.Role{
-			protocol.RoleClient, protocol.RoleWorker, protocol.RoleProcess,
-			protocol.RoleAdmin, protocol.RoleViewer,
-		},
+		Roles:      roles,
 		Welcome: func(h protocol.Hello, id protocol.Identity) (w protocol.Welcome, err error) {
 			p.hello, p.identity, p.role = h, id, protocol.Role(h.Role)
 			s.call(func(o *owner) { w, err = o.admit(p) })

@@ -198,8 +198,7 @@ func (o *owner) receive(p *peer, b *batch, r received) error {
 		o.exited(p.worker, m)
 	case *protocol.Log:
 		o.logged(p, m)
-	case *protocol.Heartbeat:
-		p.worker.pids = m.PIDs
+	case *protocol.Heartbeat: // it has been heard of: take knows
 	case *protocol.Bye:
 		o.bye(p)
 	}

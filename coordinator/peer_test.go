@@ -297,7 +297,7 @@ func greet(raw net.Conn) error {
 	return err
 }
 
-func TestR43WrongTokenIsRefused(t *testing.T) {
+func TestR43WrongTokenOrRoleIsRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -312,6 +312,15 @@ func TestR43WrongTokenIsRefused(t *testing.T) {
 	good, err := client.Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
+	}
+	raw, err := net.Dial("tcp", cfg.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: "w"}
+	_, _, err = protocol.Connect(t.Context(), protocol.NewConn(raw), hello, token)
+	if fanfold.KindOf(err) != fanfold.KindDenied {
+		t.Errorf("a worker with the token: got %v", err)
 	}
 	for name, token := range map[string][]byte{
 		"none": nil, "another": bytes.Repeat([]byte{8}, protocol.TokenLen),

@@ -101,7 +101,7 @@ func (o *owner) startReply(r *request) {
 
 // enter puts a request into its client's ring, if it has something to send and may.
 func (o *owner) enter(r *request) {
-	if r.inRing || !r.started || r.done || r.reading {
+	if r.inRing || !r.started || r.done || r.reading || r.gone() {
 		return
 	}
 	r.inRing = true
@@ -117,7 +117,7 @@ func (o *owner) reply(p *peer) {
 		r := c.ring[0]
 		c.ring = slices.Delete(c.ring, 0, 1)
 		r.inRing = false
-		if o.next(r) {
+		if !r.gone() && o.next(r) {
 			o.enter(r)
 		}
 	}

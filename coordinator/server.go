@@ -81,7 +81,7 @@ func (s *Server) call(f func(*owner)) {
 // Serve accepts connections until ctx ends (then it returns nil) or the listener fails. It closes
 // the listener; connections live on until Close. identify says who a peer is as far as the
 // transport proves it: a nil Identity means that it must prove itself by the token, an error
-// refuses it.
+// refuses it. A peer whose Identity has no Roles may be a client, an admin or a viewer.
 func (s *Server) Serve(
 	ctx context.Context, l net.Listener, identify func(net.Conn) (*protocol.Identity, error),
 ) error {
@@ -122,8 +122,12 @@ func (s *Server) accepted(c net.Conn, identify func(net.Conn) (*protocol.Identit
 		c.Close()
 		return
 	}
+	roles := clientRoles
+	if id != nil && len(id.Roles) > 0 {
+		roles = id.Roles
+	}
 	// How the connection ended is in the log.
-	_ = s.serve(s.ctx, protocol.NewConn(c), id)
+	_ = s.serve(context.Background(), protocol.NewConn(c), id, roles)
 }
 
 // Attach serves a connection that is open already, for a peer that is known to be id. It shakes
@@ -135,15 +139,19 @@ func (s *Server) Attach(ctx context.Context, c *protocol.Conn, id protocol.Ident
 		return err
 	}
 	defer s.work.Done()
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	return s.serve(ctx, c, &id)
+	return s.serve(ctx, c, &id, allRoles)
 }
 
-// serve shakes hands with a peer and reads what it sends. The caller is in s.work.
-func (s *Server) serve(ctx context.Context, c *protocol.Conn, id *protocol.Identity) error {
+// serve shakes hands with a peer and reads what it sends. The end of the Server ends the handshake;
+// whoever was let in is dismissed by the owner, after what it is still to be told. The caller is in
+// s.work.
+func (s *Server) serve(
+	ctx context.Context, c *protocol.Conn, id *protocol.Identity, roles []protocol.Role,
+) error {
 	defer c.Close()
-	p, err := s.handshake(ctx, c, id)
+	shaking, shaken := s.within(ctx)
+	p, err := s.handshake(shaking, c, id, roles)
+	shaken()
 	if err != nil {
 		s.cfg.Log.Info("refuse connection", "error", err)
 		farewell(c)

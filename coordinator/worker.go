@@ -13,9 +13,8 @@ type worker struct {
 	id     fanfold.WorkerID
 	peer   *peer // its control connection
 	joined scheduler.Time
-	slots  []*slot  // those that it offers, by their index
-	pids   []uint32 // as of its last heartbeat
-	leaves bool     // it has said good-bye
+	slots  []*slot // those that it offers, by their index
+	leaves bool    // it has said good-bye
 	lost   bool
 
 	done, failures uint64 // attempts
@@ -37,7 +36,6 @@ type slot struct {
 	attempts  []attempt // sent by the scheduler and not ended, in the order in which they run
 	orders    []order   // what the process is yet to be sent
 	switching bool      // a process of another image was asked for
-	image     uint32    // of that process
 }
 
 // process is a task process, from its handshake to the end of its connection.
@@ -107,6 +105,8 @@ func (o *owner) open(p *peer) {
 	switch {
 	case o.closing:
 		o.dismiss(p, errClosing.Error())
+	case p.role == protocol.RoleWorker && p.worker.lost:
+		o.dismiss(p, "a worker of that name has joined again")
 	case p.role == protocol.RoleWorker:
 		o.openWorker(p.worker)
 	case p.role == protocol.RoleProcess:
