@@ -32,6 +32,9 @@ const roomMax = protocol.QueueMax / 2
 // assigned takes an attempt that the scheduler has put on a slot.
 func (o *owner) assigned(e *scheduler.Effect) {
 	sl, j := o.slotOf(e.Slot), o.running[e.Job]
+	if sl == nil {
+		return // it was lost while the journal was written, and its attempts run elsewhere
+	}
 	a := attempt{id: e.Attempt, job: j, stage: e.Stage, index: uint32(e.Tag), number: e.Number}
 	j.live++
 	sl.attempts = append(sl.attempts, a)
@@ -184,6 +187,7 @@ func (o *owner) sendAssign(p *process, d *order) {
 		Slot: p.slot.index, Attempt: uint64(a.id), Job: uint64(a.job.sched), Stage: uint8(a.stage),
 		Task: a.index, Number: a.number, Sources: d.total,
 		Millis: a.job.spec.TaskTimeout, Epoch: uint32(o.cfg.Epoch),
+		NoInline: a.job.inlined > fanfold.InlineJobMax,
 	}
 	if a.stage == fanfold.StageMap {
 		s := &a.job.splits[a.index]

@@ -3,10 +3,12 @@ package coordinator
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,4 +275,41 @@ func TestReaderThatGivesUpIsForgotten(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestInlineOutputsAreBounded has maps whose outputs are together larger than what a job may bring
+// inline: from there on they are told to leave files.
+func TestInlineOutputsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 1)
+		const maps = 16
+		part := bytes.Repeat([]byte("x"), fanfold.InlineAttemptMax)
+		var filed atomic.Int32
+		c.agent.set(func(a *fakeAgent) {
+			a.behave = func(p *fakeProcess, f *fakeAttempt) *protocol.Done {
+				d := f.succeeded(0)
+				switch {
+				case f.assign.Stage != uint8(fanfold.StageMap):
+					d.Inline = [][]byte{[]byte("done\n")}
+					d.CRC = crc32.Checksum(d.Inline[0], castagnoli)
+				case f.assign.NoInline:
+					filed.Add(1)
+					return inFile(p, f)
+				default:
+					d.Inline = [][]byte{part}
+				}
+				return d
+			}
+		})
+		job := fanfold.Job{Program: "words", SplitSize: 2, Reducers: 1}
+		r := c.submit(c.client("ann"), job, strings.Repeat("a\n", maps))
+		if _, err := r.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		// The attempt that brings too much may have others assigned behind it.
+		most := maps - fanfold.InlineJobMax/fanfold.InlineAttemptMax - 1
+		if n := int(filed.Load()); n > most || n < most/2 {
+			t.Errorf("%d outputs of %d went to files, want about %d", n, maps, most)
+		}
+	})
 }

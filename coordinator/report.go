@@ -134,6 +134,7 @@ func (o *owner) bring(w *worker, a *attempt, m *protocol.Done) (*result, error) 
 		r.counters = slices.Clone(m.Counters)
 		for _, part := range m.Inline {
 			r.output.Inline = append(r.output.Inline, slices.Clone(part))
+			j.inlined += int64(len(part))
 		}
 	}
 	if m.Status == protocol.StatusFailed || m.Status == protocol.StatusTimeout {

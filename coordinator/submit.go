@@ -213,11 +213,7 @@ func (o *owner) stopJob(j *job, status scheduler.Status, cause *fanfold.Error) {
 // cancel ends a job for a client: one of its own requests, or any other job that it may touch.
 func (o *owner) cancel(p *peer, m *protocol.Cancel) error {
 	if len(m.Job) == 0 {
-		if r := p.client.requests[m.Request]; r != nil && r.submits {
-			o.stopJob(r.job, scheduler.Cancelled, errCancelled)
-		} else if r != nil {
-			o.quit(r)
-		}
+		o.cancelRequest(p.client.requests[m.Request])
 		return nil
 	}
 	j, err := o.find(p, m.Job)
@@ -232,6 +228,18 @@ func (o *owner) cancel(p *peer, m *protocol.Cancel) error {
 		o.send(p, &protocol.Answer{Request: m.Request})
 	}
 	return nil
+}
+
+// cancelRequest ends a client's own request, and its job if that has not ended; nil is none.
+func (o *owner) cancelRequest(r *request) {
+	switch {
+	case r == nil:
+	case r.submits && r.job.phase < phaseEnded:
+		o.stopJob(r.job, scheduler.Cancelled, errCancelled)
+	default:
+		o.refuse(r.peer, r.number, errCancelled)
+		o.quit(r)
+	}
 }
 
 // find looks up a job that a peer may know of: its own, or any for an administrator.

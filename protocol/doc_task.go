@@ -41,6 +41,7 @@
 //	9  Split    bin   map: MessagePack of a Split; else empty
 //	10 Millis   i64   wall-clock time that it has; 0: any
 //	11 Epoch    u32
+//	12 NoInline bool  its output must go to a file, however small it is
 //
 // Split is the array [ranges, offset, first]: an array of ranges, an i64 (of the Input in the
 // client's stream) and a bool (the Input is the stream's first). A range is the array [name str,

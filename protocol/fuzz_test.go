@@ -83,7 +83,7 @@ func FuzzHot(f *testing.F) {
 			&Result{a, i, data, y, text},
 			&Credit{a, i},
 			&Source{a, u, uint32(h), uint32(s), text, u, data, i},
-			&Assign{u, a, ^a, s, ^u, h, uint32(h), y, data, i, u},
+			&Assign{u, a, ^a, s, ^u, h, uint32(h), y, data, i, u, !y},
 			&Verdict{a, y},
 			&Done{a, s, i, u, text, -i, ^u, i, [][]byte{data, nil, data}, i, i,
 				[]Counter{{text, text, i}}, []Failure{{Request: a, Kind: u, Op: text, Log: text, Job: data,

@@ -87,7 +87,7 @@ func (m *Source) parse(raw []byte) error {
 }
 
 func (m *Assign) append(dst []byte) []byte {
-	dst = head(dst, KindAssign, 11)
+	dst = head(dst, KindAssign, 12)
 	dst = appendUint(dst, uint64(m.Slot))
 	dst = appendUint(dst, m.Attempt)
 	dst = appendUint(dst, m.Job)
@@ -98,7 +98,8 @@ func (m *Assign) append(dst []byte) []byte {
 	dst = appendBool(dst, m.Inline)
 	dst = appendBytes(dst, m.Split)
 	dst = appendInt(dst, m.Millis)
-	return appendUint(dst, uint64(m.Epoch))
+	dst = appendUint(dst, uint64(m.Epoch))
+	return appendBool(dst, m.NoInline)
 }
 
 func (m *Assign) parse(raw []byte) error {
@@ -114,6 +115,7 @@ func (m *Assign) parse(raw []byte) error {
 	m.Split = c.bytes()
 	m.Millis = c.int64()
 	m.Epoch = c.uint32()
+	m.NoInline = c.bool()
 	return c.err
 }
 

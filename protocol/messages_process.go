@@ -59,6 +59,8 @@ type Assign struct {
 	Split   []byte // a Split message's elements, see AppendSplit
 	Millis  int64  // wall-clock time that the attempt has; 0: no limit
 	Epoch   uint32
+
+	NoInline bool // its output must go to a file: the job has brought enough inline
 }
 
 func (*Assign) kind() Kind { return KindAssign }

@@ -94,7 +94,7 @@ func processSamples() []Body {
 		&Source{Attempt: 1 << 40, Stage: 1, Task: 3, Worker: 1, Inline: []byte{1, 'a', 2, '7'},
 			Records: 1},
 		&Assign{Slot: 1, Attempt: 1 << 40, Job: 5, Stage: 1, Task: 70_000, Number: 1, Split: split,
-			Millis: 1000, Epoch: 2},
+			Millis: 1000, Epoch: 2, NoInline: true},
 		&Assign{Attempt: 1<<64 - 1, Job: 5, Stage: 2, Task: 0, Number: 300, Sources: 2},
 		&Stop{Attempt: 1 << 40},
 		&Revoke{Attempt: 1 << 40},

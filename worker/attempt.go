@@ -25,6 +25,7 @@ type attempt struct {
 	sources []shuffle.Source
 	limit   time.Duration // wall clock; 0: none
 	cost    int           // its part of inbox.held
+	filed   bool          // its output goes to a file, however small it is
 
 	ctx  context.Context // set when it starts
 	stop context.CancelCauseFunc

@@ -165,6 +165,7 @@ func (in *inbox) assign(m *protocol.Assign) (bool, error) {
 		sources: w.sources,
 		limit:   time.Duration(m.Millis) * time.Millisecond,
 		cost:    w.cost,
+		filed:   m.NoInline,
 	}
 	in.queue = append(in.queue, a)
 	select {

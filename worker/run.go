@@ -81,7 +81,7 @@ func (x *executor) work(a *attempt, t *fanfold.Task, b *beat) (r result, err err
 func (x *executor) mapperSpec(a *attempt, t *fanfold.Task, b *beat) mapper.Spec {
 	s := mapper.Spec{
 		Program: a.plan.program, Split: a.split, Memory: x.memory(a), Dir: t.Dir,
-		Final: a.final(), Storage: x.cfg.Storage, Progress: b.read,
+		Final: a.final(), Storage: x.cfg.Storage, Progress: b.read, NoInline: a.filed,
 	}
 	switch {
 	case a.plan.last == fanfold.StageMap:
@@ -97,7 +97,7 @@ func (x *executor) reducerSpec(a *attempt, t *fanfold.Task, b *beat) reducer.Spe
 	return reducer.Spec{
 		Program: a.plan.program, Partition: int(a.id.Task), Sources: a.sources,
 		Memory: x.memory(a), Dir: t.Dir, Last: a.id.Stage == a.plan.last,
-		Final: a.final(), Storage: x.cfg.Storage, Progress: b.read,
+		Final: a.final(), Storage: x.cfg.Storage, Progress: b.read, NoInline: a.filed,
 	}
 }
 
