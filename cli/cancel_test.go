@@ -1,31 +1,94 @@
 package cli_test
 
 import (
+	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/client"
 )
 
 // detach submits a job without waiting for it, and gives its id.
-func (h *home) detach(job ...string) (id string) {
+func (h *home) detach(job ...string) fanfold.JobID {
 	h.t.Helper()
 	p := h.run(append([]string{"submit", "--detach"}, job...)...)
 	p.want(0)
-	return strings.TrimSpace(p.stdout.String())
+	id, err := fanfold.ParseJobID(strings.TrimSpace(p.stdout.String()))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return id
 }
 
-// cancel cancels a job and waits for its end.
-func (h *home) cancel(id string) {
+// dial connects to the coordinator of the home.
+func (h *home) dial() *client.Client {
 	h.t.Helper()
-	h.run("cancel", id).want(0)
-	h.run("wait", id).want(fanfold.ExitCancelled, "")
-	if got := h.stateOf(id); got != "cancelled" {
-		h.t.Errorf("got state %s, want cancelled", got)
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	defer cancel()
+	c, err := client.Dial(ctx, client.Config{Address: h.path("state/coordinator.sock")})
+	if err != nil {
+		h.t.Fatal(err)
 	}
+	return c
+}
+
+// ask calls do with a connection to the coordinator of the home, and a limit of time.
+func (h *home) ask(do func(ctx context.Context, c *client.Client)) {
+	h.t.Helper()
+	c := h.dial()
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	defer cancel()
+	do(ctx, c)
+}
+
+// newest is the job that was submitted last.
+func (h *home) newest() (id fanfold.JobID) {
+	h.t.Helper()
+	h.ask(func(ctx context.Context, c *client.Client) {
+		list, err := c.Jobs(ctx)
+		if err != nil || len(list) == 0 {
+			h.t.Fatalf("got %d jobs and %v, want some", len(list), err)
+		}
+		id = fanfold.JobID(list[len(list)-1].Job)
+	})
+	return id
+}
+
+func (h *home) wantState(id fanfold.JobID, want ...fanfold.State) {
+	h.t.Helper()
+	h.ask(func(ctx context.Context, c *client.Client) {
+		info, err := c.Job(ctx, id)
+		if err != nil || !slices.Contains(want, fanfold.State(info.State)) {
+			h.t.Errorf("%s: got state %s and %v, want %v", id, fanfold.State(info.State), err, want)
+		}
+	})
+}
+
+// await waits for the end of a job.
+func (h *home) await(id fanfold.JobID, want fanfold.State) {
+	h.t.Helper()
+	h.ask(func(ctx context.Context, c *client.Client) {
+		if s, err := c.Wait(ctx, id); s.State != want {
+			h.t.Errorf("%s: got %s and %v, want %s", id, s.State, err, want)
+		}
+	})
+	h.wantState(id, want)
+}
+
+// cancel asks for the end of a job.
+func (h *home) cancel(id fanfold.JobID) {
+	h.t.Helper()
+	h.ask(func(ctx context.Context, c *client.Client) {
+		if err := c.Cancel(ctx, id); err != nil {
+			h.t.Error(err)
+		}
+	})
 }
 
 // TestR44CancelQueuedAndRunning cancels a job that waits for a slot, and then the one that has it.
@@ -35,14 +98,12 @@ func TestR44CancelQueuedAndRunning(t *testing.T) {
 	running := h.detach(family...)
 	up.line()
 	queued := h.detach(hang...)
-	if got := h.stateOf(queued); got != "queued" && got != "waiting" {
-		t.Errorf("the second job is %s, want it waiting for a slot", got)
-	}
+	h.wantState(queued, fanfold.Waiting, fanfold.Queued)
 	h.cancel(queued)
-	if got := h.stateOf(running); got != "running" {
-		t.Errorf("the first job is %s, want it running", got)
-	}
+	h.await(queued, fanfold.Cancelled)
+	h.wantState(running, fanfold.Running)
 	h.cancel(running)
+	h.await(running, fanfold.Cancelled)
 	h.awaitNone("family.sh", "daemon.sh")
 
 	next := h.run("submit", "wordcount", "in")
@@ -58,11 +119,12 @@ func TestR44CancelQueuedAndRunning(t *testing.T) {
 func TestR44CancelInput(t *testing.T) {
 	h, _ := newEnding(t)
 	co := h.coordinator()
-	client, stdin := h.startFed("submit", "wordcount", "-")
+	submit, stdin := h.startFed("submit", "wordcount", "-")
 	feed(t, stdin)
-	id := h.jobs()[0].Job
+	id := h.newest()
 	h.cancel(id)
-	client.want(fanfold.ExitCancelled, "cancelled")
+	h.await(id, fanfold.Cancelled)
+	submit.want(fanfold.ExitCancelled, "cancelled")
 	co.end()
 	h.checkNothingLeft()
 }
@@ -71,22 +133,22 @@ func TestR44CancelInput(t *testing.T) {
 func TestR44CancelReply(t *testing.T) {
 	h, _ := newEnding(t)
 	co := h.coordinator()
-	client, stdout := h.startPiped("submit", "grep", "-p", "pattern=a", h.many())
+	submit, stdout := h.startPiped("submit", "grep", "-p", "pattern=a", h.many())
 	first := make([]byte, 1)
 	if _, err := stdout.Read(first); err != nil {
 		t.Fatal(err)
 	}
-	h.run("cancel", h.jobs()[0].Job).want(0)
+	h.cancel(h.newest())
 	rest, err := io.ReadAll(stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	switch code := client.wait(); {
+	switch code := submit.wait(); {
 	case code == 0 && string(first)+string(rest) != manyLines:
 		t.Errorf("success, but %d bytes of %d", 1+len(rest), len(manyLines))
 	case code != 0 && code != fanfold.ExitCancelled:
 		t.Errorf("got exit code %d, want 0 or %d; stderr:\n%s", code, fanfold.ExitCancelled,
-			client.stderr.String())
+			submit.stderr.String())
 	}
 	co.end()
 	h.checkNothingLeft()
@@ -97,12 +159,11 @@ func TestR44CancelEnded(t *testing.T) {
 	h, _ := newEnding(t)
 	co := h.coordinator()
 	id := h.detach("wordcount", "in")
-	h.run("wait", id).want(0)
-	h.run("cancel", id).wait() // whether it is told or not
-	h.run("wait", id).want(0)
-	if got := h.stateOf(id); got != "succeeded" {
-		t.Errorf("got state %s, want succeeded", got)
-	}
+	h.await(id, fanfold.Succeeded)
+	h.ask(func(ctx context.Context, c *client.Client) {
+		_ = c.Cancel(ctx, id) // whether it is told or not
+	})
+	h.await(id, fanfold.Succeeded)
 	co.end()
 	h.checkNothingLeft()
 }
@@ -119,11 +180,11 @@ func TestR44Deadline(t *testing.T) {
 func TestX8CoordinatorIsStopped(t *testing.T) {
 	h, up := newEnding(t)
 	co := h.coordinator()
-	client := h.start(subcommand("submit", hang...)...)
+	submit := h.start(subcommand("submit", hang...)...)
 	up.line()
 	co.signal(syscall.SIGSTOP)
-	client.signal(syscall.SIGINT)
-	client.want(128 + int(syscall.SIGINT))
+	submit.signal(syscall.SIGINT)
+	submit.want(128 + int(syscall.SIGINT))
 	co.signal(syscall.SIGCONT)
 	co.end()
 	h.checkNothingLeft()

@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"encoding/json"
 	"io"
 	"os"
 	"strings"
@@ -114,8 +113,8 @@ func TestB19RunIsKilled(t *testing.T) {
 	h.checkSwept()
 }
 
-// checkSwept checks that every process is gone whose agent has died, and that the next start removes
-// the files.
+// checkSwept checks that every process is gone whose agent has died, and that the next start
+// removes the files.
 func (h *home) checkSwept() {
 	h.t.Helper()
 	h.awaitNone()
@@ -132,7 +131,7 @@ func (h *home) checkSwept() {
 
 // coordinatorFor starts the coordinator that submit needs, and run does not.
 func (h *home) coordinatorFor(name string) *live {
-	if name == "run" {
+	if name != "submit" {
 		return nil
 	}
 	return h.coordinator()
@@ -171,23 +170,27 @@ func (h *home) startFed(args ...string) (*process, *os.File) {
 // feed writes more than a pipe holds and than may be sent before a job is accepted.
 func feed(t *testing.T, stdin *os.File) {
 	t.Helper()
-	if _, err := stdin.WriteString(strings.Repeat("a line\n", 100_000)); err != nil {
+	if _, err := stdin.WriteString(strings.Repeat(strings.Repeat("a", 999)+"\n", 700)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // manyLines are more than what a pipe and the credit of a reply hold together.
-var manyLines = strings.Repeat("a line that is one of very many others\n", 100_000)
+var manyLines = strings.Repeat(strings.Repeat("a", 1999)+"\n", 2000)
 
 func (h *home) many() string { return h.file("many", manyLines) }
 
 // TestB19ReplyNobodyReads interrupts a command that waits for the reader of its output.
 func TestB19ReplyNobodyReads(t *testing.T) {
-	for _, name := range []string{"run", "submit"} {
+	for name, args := range map[string][]string{
+		"run": {"grep", "-p", "pattern=a", "many"}, "submit": {"grep", "-p", "pattern=a", "many"},
+		"gen": {"records", "--count", "1000000000"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			h, _ := newEnding(t)
+			h.many()
 			co := h.coordinatorFor(name)
-			p, stdout := h.startPiped(name, "grep", "-p", "pattern=a", h.many())
+			p, stdout := h.startPiped(subcommand(name, args...)...)
 			if _, err := stdout.Read(make([]byte, 1)); err != nil {
 				t.Fatal(err)
 			}
@@ -233,34 +236,36 @@ func TestB19EndlessInput(t *testing.T) {
 	}
 }
 
-// TestX8ClientIsKilled checks that a job ends with its client, and a detached one does not.
-func TestX8ClientIsKilled(t *testing.T) {
-	h, up := newEnding(t)
-	gate, gateUp := h.fifo("gate"), h.fifo("gate-up")
-	co := h.coordinator("--slots", "2")
-	client := h.start(subcommand("submit", family...)...)
-	up.line()
-	owned := h.jobs()[0].Job
-	detached := h.detach(gated...)
-	gateUp.line()
+// TestX8ClientGoes checks that a job ends with its client, and a detached one does not.
+func TestX8ClientGoes(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			h, up := newEnding(t)
+			gate, gateUp := h.fifo("gate"), h.fifo("gate-up")
+			co := h.coordinator("--slots", "2")
+			submit := h.start(subcommand("submit", family...)...)
+			up.line()
+			owned := h.newest()
+			detached := h.detach(gated...)
+			gateUp.line()
 
-	_ = client.cmd.Process.Kill() // it runs
-	client.want(128 + int(syscall.SIGKILL))
-	h.run("wait", owned).want(fanfold.ExitCancelled, "")
-	h.awaitNone("family.sh", "daemon.sh")
+			submit.signal(sig)
+			submit.want(128 + int(sig))
+			h.await(owned, fanfold.Cancelled)
+			h.awaitNone("family.sh", "daemon.sh")
 
-	if got := h.stateOf(detached); got != "running" {
-		t.Errorf("the detached job is %s, want it running", got)
+			h.wantState(detached, fanfold.Running)
+			gate.write("go\n")
+			h.await(detached, fanfold.Succeeded)
+			attach := h.run("attach", detached.String())
+			attach.want(0)
+			if got := attach.stdout.String(); got != inputLines {
+				t.Errorf("got %q, want %q", got, inputLines)
+			}
+			co.end()
+			h.checkNothingLeft()
+		})
 	}
-	gate.write("go\n")
-	h.run("wait", detached).want(0)
-	attach := h.run("attach", detached)
-	attach.want(0)
-	if got := attach.stdout.String(); got != inputLines {
-		t.Errorf("got %q, want %q", got, inputLines)
-	}
-	co.end()
-	h.checkNothingLeft()
 }
 
 // TestR55Drain checks that SIGTERM lets a running job end, and no other begin.
@@ -268,14 +273,14 @@ func TestR55Drain(t *testing.T) {
 	h, _ := newEnding(t)
 	gate, gateUp := h.fifo("gate"), h.fifo("gate-up")
 	co := h.coordinator("--log-level", "info")
-	client := h.start(subcommand("submit", gated...)...)
+	submit := h.start(subcommand("submit", gated...)...)
 	gateUp.line()
 	co.signal(syscall.SIGTERM)
 	co.await(&co.stderr, "draining", 1)
 	h.run("submit", "wordcount", "in").want(fanfold.ExitBusy, "draining")
 	gate.write("go\n")
-	client.want(0)
-	if got := client.stdout.String(); got != inputLines {
+	submit.want(0)
+	if got := submit.stdout.String(); got != inputLines {
 		t.Errorf("got %q, want %q", got, inputLines)
 	}
 	if got := co.wait(); got != 128+int(syscall.SIGTERM) {
@@ -288,7 +293,7 @@ func TestR55Drain(t *testing.T) {
 func TestR55SecondSignal(t *testing.T) {
 	h, up := newEnding(t)
 	co := h.coordinator("--log-level", "info")
-	client := h.start(subcommand("submit", h.hidden()...)...)
+	submit := h.start(subcommand("submit", h.hidden()...)...)
 	up.line()
 	co.signal(syscall.SIGTERM)
 	co.await(&co.stderr, "draining", 1)
@@ -296,7 +301,7 @@ func TestR55SecondSignal(t *testing.T) {
 	if got := co.wait(); got != 128+int(syscall.SIGINT) {
 		t.Errorf("coordinator: got exit code %d, want 130", got)
 	}
-	client.want(fanfold.ExitUnreachable, "")
+	submit.want(fanfold.ExitUnreachable, "")
 	h.awaitNone()
 	h.coordinator().end()
 	h.checkNothingLeft()
@@ -306,33 +311,9 @@ func TestR55SecondSignal(t *testing.T) {
 func TestB19CoordinatorIsInterrupted(t *testing.T) {
 	h, up := newEnding(t)
 	co := h.coordinator()
-	client := h.start(subcommand("submit", h.hidden()...)...)
+	submit := h.start(subcommand("submit", h.hidden()...)...)
 	up.line()
 	co.end()
-	client.want(fanfold.ExitCancelled, "the coordinator is closing")
+	submit.want(fanfold.ExitCancelled, "the coordinator is closing")
 	h.checkNothingLeft()
-}
-
-// jobLine is what `jobs --json` says of a job.
-type jobLine struct{ Job, State string }
-
-func (h *home) jobs() []jobLine {
-	h.t.Helper()
-	list := h.run("jobs", "--json")
-	list.want(0)
-	var jobs []jobLine
-	if err := json.Unmarshal([]byte(list.stdout.String()), &jobs); err != nil {
-		h.t.Fatal(err)
-	}
-	return jobs
-}
-
-func (h *home) stateOf(id string) string {
-	h.t.Helper()
-	for _, j := range h.jobs() {
-		if j.Job == id {
-			return j.State
-		}
-	}
-	return "unknown"
 }

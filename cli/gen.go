@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/internal/corpus"
 )
 
@@ -13,6 +15,12 @@ func (a *app) genCommand() *cobra.Command {
 		Use:   "gen",
 		Short: "Write benchmark data to standard output",
 		Long:  "Write benchmark data to standard output. The same flags give the same bytes everywhere.",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			err := fanfold.Errorf(fanfold.KindUsage, "", "no kind of data named")
+			err.Hint = "fanfold gen --help lists the kinds"
+			return err
+		},
 	}
 	var words corpus.WordsConfig
 	var records corpus.RecordsConfig
@@ -35,9 +43,21 @@ func (a *app) genCommand() *cobra.Command {
 	return cmd
 }
 
+// genKind makes the command of one kind of data. A signal ends it also while nobody reads what it
+// writes.
 func (a *app) genKind(use, short string, write func(io.Writer) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return write(outputWriter{a.stdout}) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			written := make(chan error, 1)
+			go func() { written <- write(outputWriter{a.stdout}) }()
+			select {
+			case err := <-written:
+				return err
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		},
 	}
 }

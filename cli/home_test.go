@@ -133,8 +133,8 @@ func (h *home) run(args ...string) *process {
 // signal signals the command's process group, as a terminal does.
 func (p *process) signal(sig syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, sig) }
 
-// wait waits for the end and gives the exit code, or 128 and the signal. A command that does not end
-// fails the test, and shows what it is doing.
+// wait waits for the end and gives the exit code, or 128 and the signal. A command that does not
+// end fails the test, and shows what it is doing.
 func (p *process) wait() int {
 	p.t.Helper()
 	timeout := time.NewTimer(patience)

@@ -106,8 +106,8 @@ func (a *app) namesFrom(ctx context.Context, file string) ([]string, error) {
 	return names, nil
 }
 
-// input is standard input for as long as ctx lasts: a terminal or a pipe that gives nothing does not
-// keep a command from ending.
+// input is standard input for as long as ctx lasts: a terminal or a pipe that gives nothing does
+// not keep a command from ending.
 func (a *app) input(ctx context.Context) io.ReadCloser {
 	r, w := io.Pipe()
 	stop := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })

@@ -46,8 +46,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.output, "output", "o", "", "`folder` for the output instead of standard output")
 	fs.BoolVar(&f.overwrite, "overwrite", false, "replace the output folder if it exists")
 	fs.IntVar(&f.reducers, "reducers", 0, "`number` of reduce tasks (default: one per slot)")
-	f.splitSize = fanfold.DefaultSplitSize
-	fs.Var(&f.splitSize, "split-size", "most input that one map task reads")
+	fs.Var(&f.splitSize, "split-size", "most input that one map task reads (default: by the input)")
 	fs.Var(&f.memory, "memory", "memory for the buffers of one task (default: by the machine)")
 	fs.Var(&f.sort, "sort", "order of the output; value: as numbers, greatest first")
 	fs.IntVar(&f.top, "top", 0, "keep the first `N` records of the output")
@@ -84,8 +83,28 @@ func (f *jobFlags) hasCommand() bool {
 	return f.mapper != "" || f.reducer != "" || f.aggregate.value != "" || f.combiner != ""
 }
 
+// validate checks what a flag's type does not.
+func (f *jobFlags) validate() error {
+	for _, n := range []struct {
+		flag  string
+		value int64
+	}{
+		{"reducers", int64(f.reducers)}, {"top", int64(f.top)}, {"priority", int64(f.priority)},
+		{"max-attempts", int64(f.maxAttempts)}, {"progress-timeout", int64(f.progressTimeout)},
+		{"task-timeout", int64(f.taskTimeout)}, {"deadline", int64(f.deadline)},
+	} {
+		if n.value < 0 {
+			return usagef("read flags", "--%s is below zero", n.flag)
+		}
+	}
+	return nil
+}
+
 // job turns flags and arguments into a job, without its inputs, and gives the input arguments.
 func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
+	if err := f.validate(); err != nil {
+		return fanfold.Job{}, nil, err
+	}
 	job := fanfold.Job{
 		Name: f.name, Output: f.output, Overwrite: f.overwrite, Reducers: f.reducers,
 		SplitSize: int64(f.splitSize), Memory: int64(f.memory), Sort: fanfold.Order(f.sort),

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -23,17 +23,6 @@ import (
 	"github.com/fanfold/fanfold/internal/proctree"
 	"github.com/fanfold/fanfold/jobs"
 )
-
-// hasten is called first in TestMain. Task processes do not inherit GORACE, and a race-enabled one
-// that does not know better sleeps for a second before it ends: so the shim starts itself again.
-func hasten() {
-	if os.Getenv("FANFOLD_PROCESS") == "" || os.Getenv("GORACE") != "" {
-		return
-	}
-	env := append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	fmt.Fprintln(os.Stderr, "start again:", syscall.Exec("/proc/self/exe", os.Args, env))
-	os.Exit(1)
-}
 
 // site is where the commands of one test run: in this process, with task processes of their own.
 type site struct {
@@ -96,20 +85,20 @@ func (s *site) fanfoldTo(stdout io.Writer, stdin io.Reader, args ...string) outc
 	return outcome{code: code, stderr: stderr.String()}
 }
 
-// run runs `fanfold run -q ARGS` and wants it to succeed without a word.
-func (s *site) run(stdin io.Reader, args ...string) string {
+// silent gives what a command printed, and wants that it has succeeded without a word.
+func (s *site) silent(o outcome, args []string) string {
 	s.t.Helper()
-	o := s.runs(stdin, args...)
 	if o.code != 0 || o.stderr != "" {
-		s.t.Fatalf("run %q: exit code %d, want 0 and silence; stderr:\n%s", args, o.code, o.stderr)
+		s.t.Fatalf("%q: exit code %d, want 0 and silence; stderr:\n%s", args, o.code, o.stderr)
 	}
 	return o.stdout
 }
 
-// runs runs `fanfold run -q ARGS` with a work directory.
-func (s *site) runs(stdin io.Reader, args ...string) outcome {
+// run runs `fanfold run -q ARGS` and wants it to succeed without a word.
+func (s *site) run(args ...string) string {
 	s.t.Helper()
-	return s.fanfold(stdin, append([]string{"run", "-q", "--work-dir", s.work}, args...)...)
+	args = append([]string{"run", "-q", "--work-dir", s.work}, args...)
+	return s.silent(s.fanfold(nil, args...), args)
 }
 
 // cluster is a coordinator with task processes, and one client of it.
@@ -182,6 +171,18 @@ func (c *cluster) submit(job fanfold.Job, stdin io.Reader) ([]byte, client.Summa
 	return reply, summary
 }
 
+// submitted runs `fanfold submit -q ARGS` through the cluster.
+func (c *cluster) submitted(stdin io.Reader, args ...string) outcome {
+	c.t.Helper()
+	return c.fanfold(stdin, append([]string{"submit", "-q", "--state-dir", c.state}, args...)...)
+}
+
+// succeeds runs `fanfold submit -q ARGS` and wants it to succeed without a word.
+func (c *cluster) succeeds(stdin io.Reader, args ...string) string {
+	c.t.Helper()
+	return c.silent(c.submitted(stdin, args...), args)
+}
+
 // submitTo runs a job of the workers' own programs.
 func submitTo(
 	ctx context.Context, c *client.Client, job fanfold.Job, stdin io.Reader,
@@ -235,6 +236,12 @@ var (
 	// everyLine is a map-only job that gives back what it reads.
 	everyLine = builtIn{"grep", map[string]string{"pattern": ""}, grepOracle("")}
 )
+
+// builtInNamed finds a built-in job.
+func builtInNamed(name string) builtIn {
+	i := slices.IndexFunc(builtIns, func(b builtIn) bool { return b.name == name })
+	return builtIns[i]
+}
 
 func grepOracle(pattern string) func(io.Writer, ...oracle.Input) error {
 	return func(w io.Writer, in ...oracle.Input) error {

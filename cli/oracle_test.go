@@ -124,7 +124,7 @@ func TestL2Index(t *testing.T) {
 func TestBuiltInJobs(t *testing.T) {
 	files := write(t, text{"1", sums(t, 5, 30_000)}, text{"2", sums(t, 6, 10_000)},
 		text{"3", strings.TrimSuffix(sums(t, 7, 3_000), "\n")})
-	c := newCluster(t, 3)
+	c := newCluster(t, 2)
 	for _, b := range builtIns {
 		t.Run(b.name, func(t *testing.T) {
 			want := b.want(t, files...)
@@ -148,7 +148,7 @@ func TestMapOnlyRepliesInInputOrder(t *testing.T) {
 		fmt.Fprintf(&b, "line %d %s\n", i, strings.Repeat("x", i%50))
 	}
 	files := write(t, text{"z", b.String()}, text{"a", "one\ntwo"}, text{"m", b.String()})
-	c := newCluster(t, 3)
+	c := newCluster(t, 2)
 	job := fanfold.Job{Program: "grep", Params: everyLine.params, Inputs: names(files),
 		SplitSize: 1 << 10}
 	reply, _ := c.submit(job, nil)

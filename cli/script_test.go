@@ -24,12 +24,11 @@ import (
 // TestMain makes the test binary a task process where it was started as one, and the command
 // fanfold where a script calls it.
 func TestMain(m *testing.M) {
-	hasten()
 	files := &storage.Mux{}
 	files.Handle(storage.FileScheme, filestore.New())
-	programs := slices.Concat(jobs.All, hostilePrograms)
+	programs := slices.Concat(jobs.All, testPrograms)
 	if code, isChild := worker.Entry(programs, files); isChild {
-		os.Exit(code)
+		syscall.Exit(code) // os.Exit lets the race detector sleep for a second
 	}
 	if os.Getenv(mainVariable) != "" {
 		cli.Main(programs...)
@@ -45,6 +44,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or every process takes a second to end
 			env.Setenv("FANFOLD_WORK_DIR", filepath.Join(env.WorkDir, "spills"))
 			env.Setenv("FANFOLD_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			return nil
@@ -94,7 +94,8 @@ func checkCode(ts *testscript.TestScript, neg bool, args []string) {
 // environ is what the scripts' processes inherit.
 func environ(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "FANFOLD_WORK_DIR", "FANFOLD_STATE_DIR", "TMPDIR"} {
+	for _, name := range []string{"PATH", "HOME", "FANFOLD_WORK_DIR", "FANFOLD_STATE_DIR", "TMPDIR",
+		"GORACE"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

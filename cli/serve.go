@@ -23,7 +23,7 @@ import (
 // drainMax is how long a coordinator that is asked to end lets its jobs run.
 const drainMax = 10 * time.Second
 
-const coordinatorHelp = `Serve clients on a Unix socket and a loopback port, with own task processes.
+const coordinatorHelp = `Serve clients on a Unix socket and a loopback port, and run their jobs.
 
 The socket and the token for the port lie in the state folder, which only you can enter.
 SIGTERM lets running jobs end, for at most 10 s; Ctrl-C cancels them; a second signal ends at once.`

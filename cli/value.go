@@ -32,8 +32,13 @@ func (s *size) Set(text string) error {
 	return nil
 }
 
-func (s *size) String() string { return formatBytes(int64(*s)) }
-func (s *size) Type() string   { return "size" }
+func (s *size) String() string {
+	if *s == 0 {
+		return "0" // which a help text does not name as a default
+	}
+	return formatBytes(int64(*s))
+}
+func (s *size) Type() string { return "size" }
 
 // formatBytes writes n with the largest binary unit that keeps at least one digit before the point.
 func formatBytes(n int64) string {

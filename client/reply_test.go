@@ -126,7 +126,7 @@ func bytesChunks(data []byte) func(func([]byte) bool) {
 	}
 }
 
-func TestI04ReplyIsVerified(t *testing.T) {
+func TestI4ReplyIsVerified(t *testing.T) {
 	tests := []struct {
 		name string
 		sent string

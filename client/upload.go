@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -159,14 +160,14 @@ func (u *upload) read(p []byte) (int, error) {
 	return n, err
 }
 
-// inputError is the error of a stream.
+// inputError is the error of a stream, with the stream's name.
 func inputError(err error) error {
+	e := fanfold.Errorf(fanfold.KindInput, "read input", "%w", err)
 	var known *fanfold.Error
 	if errors.As(err, &known) {
-		return err
+		*e = *known
 	}
-	e := fanfold.Errorf(fanfold.KindInput, "read input", "%w", err)
-	e.Input = stdinName
+	e.Input = cmp.Or(e.Input, stdinName)
 	return e
 }
 

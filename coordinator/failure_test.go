@@ -143,7 +143,7 @@ func firstFailure(r *client.Reply) *fanfold.Error {
 	return nil
 }
 
-func TestX07PoisonFailsAfterThreeKills(t *testing.T) {
+func TestX7PoisonFailsAfterThreeKills(t *testing.T) {
 	tests := map[string]*protocol.Exited{
 		"with words": {Words: "exited with status 3", Log: "bye\n"}, "without": nil,
 	}
@@ -211,7 +211,7 @@ func hold(c *cluster, when func(*fakeAttempt) bool) *held {
 	return h
 }
 
-func TestX01SupersededAttemptReportsLate(t *testing.T) {
+func TestX1SupersededAttemptReportsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 2)
 		h := hold(c, func(f *fakeAttempt) bool { return f.assign.Stage == 1 && f.assign.Number == 1 })
@@ -237,7 +237,7 @@ func TestX01SupersededAttemptReportsLate(t *testing.T) {
 	})
 }
 
-func TestX02DuplicateReportsChangeNothing(t *testing.T) {
+func TestX2DuplicateReportsChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 2)
 		c.agent.set(func(a *fakeAgent) {
@@ -256,7 +256,7 @@ func TestX02DuplicateReportsChangeNothing(t *testing.T) {
 	})
 }
 
-func TestX03NoReduceBeforeTheLastMap(t *testing.T) {
+func TestX3NoReduceBeforeTheLastMap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 3)
 		var reduces atomic.Int32

@@ -103,7 +103,7 @@ func TestInlineInputAboveTheLimitIsSpooled(t *testing.T) {
 		c := newCluster(t, Config{Limits: Limits{InlineMax: 1 << 20}}, 1)
 		h := hold(c, func(f *fakeAttempt) bool { return f.assign.Task == 0 && f.assign.Number == 1 })
 		cl := c.client("ann")
-		text := lineText(20_000_000)
+		text := lineText(10_000_000)
 		r := c.submit(cl, fanfold.Job{Program: "lines"}, text)
 		late := <-h.ch
 		synctest.Wait()
@@ -128,7 +128,7 @@ func TestInlineInputAboveTheLimitIsSpooled(t *testing.T) {
 func TestX11LongLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 1)
-		text := "short\n" + strings.Repeat("long", 2_000_000) + "\nno line end"
+		text := "short\n" + strings.Repeat("long", 800_000) + "\nno line end"
 		out, _, err := c.run(c.client("ann"), fanfold.Job{Program: "lines", SplitSize: 1000}, text)
 		if out != text || err != nil {
 			t.Errorf("got %d bytes of %d, %v", len(out), len(text), err)
@@ -262,7 +262,7 @@ func TestReaderThatGivesUpIsForgotten(t *testing.T) {
 				c.agent.set(func(a *fakeAgent) { a.behave = behave })
 				cl := c.client("ann")
 				job := fanfold.Job{Program: "lines", SplitSize: 500_000, Detach: true}
-				r := c.submit(cl, job, lineText(4_000_000)) // it is dropped when nobody reads it
+				r := c.submit(cl, job, lineText(2_500_000)) // it is dropped when nobody reads it
 				start := make([]byte, 600_000)
 				if _, err := io.ReadFull(r, start); err != nil {
 					t.Fatal(err)

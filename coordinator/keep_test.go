@@ -14,7 +14,7 @@ import (
 	"github.com/fanfold/fanfold/protocol"
 )
 
-func TestX08DisconnectCancels(t *testing.T) {
+func TestX8DisconnectCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 1)
 		h := hold(c, func(*fakeAttempt) bool { return true })
@@ -48,7 +48,7 @@ func (c *cluster) wantForgotten(id fanfold.JobID) {
 	c.t.Errorf("the worker was not told to forget %s, only %v", id, c.agent.forgot)
 }
 
-func TestX08ContextCancels(t *testing.T) {
+func TestX8ContextCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 1)
 		h := hold(c, func(*fakeAttempt) bool { return true })

@@ -144,7 +144,7 @@ func TestR48TwoJobsOneOutput(t *testing.T) {
 	})
 }
 
-func TestX08CancelledOutputLeavesNothing(t *testing.T) {
+func TestX8CancelledOutputLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 1)
 		h := hold(c, func(f *fakeAttempt) bool { return f.assign.Stage == 2 && f.assign.Task == 1 })

@@ -222,7 +222,7 @@ func frame(body ...byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 }
 
-func TestB09HostileBytesCloseTheirConnectionOnly(t *testing.T) {
+func TestB9HostileBytesCloseTheirConnectionOnly(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/fanfold/fanfold/protocol"
 )
 
-func TestB08StatsTellTheTruth(t *testing.T) {
+func TestB8StatsTellTheTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 2)
 		h := hold(c, func(f *fakeAttempt) bool { return f.assign.Stage == 1 })
@@ -165,7 +165,7 @@ func TestImageThatCannotBeStartedFailsTheJob(t *testing.T) {
 	})
 }
 
-func TestB05RetiredProcessLosesNothing(t *testing.T) {
+func TestB5RetiredProcessLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 2)
 		c.agent.set(func(a *fakeAgent) {

@@ -16,7 +16,7 @@ import (
 	"github.com/fanfold/fanfold/protocol"
 )
 
-func TestB01ReplyReachesItsClient(t *testing.T) {
+func TestB1ReplyReachesItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 2)
 		out, sum, err := c.run(c.client("ann"), fanfold.Job{Program: "words"}, "a b a\nc a\n")
@@ -52,7 +52,7 @@ func TestB15ManyJobsEachGetTheirOwnReply(t *testing.T) {
 	})
 }
 
-func TestB03LargeRepliesDoNotMix(t *testing.T) {
+func TestB3LargeRepliesDoNotMix(t *testing.T) {
 	behaviours := map[string]behaviour{"files": inFile, "inline": inline}
 	for name, behave := range behaviours {
 		t.Run(name, func(t *testing.T) {
@@ -245,7 +245,7 @@ func words(text string) client.Submission {
 	}
 }
 
-func TestI05CountersAreOfCommittedAttempts(t *testing.T) {
+func TestI5CountersAreOfCommittedAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 2)
 		var failed atomic.Int32

@@ -312,7 +312,8 @@ func testShutdown(t *testing.T, a, b *Conn) {
 	}
 }
 
-// testShutdownReader has the last message arrive although the peer still sends, and the reader ends.
+// testShutdownReader has the last message arrive although the peer still sends, and the reader
+// ends.
 func testShutdownReader(t *testing.T, a, b *Conn) {
 	reading := make(chan error, 1)
 	go func() {

@@ -215,9 +215,10 @@
 //
 // # Cancel: 19, control, urgent, from client admin
 //
-// Ends a job. Its Ended follows where the job's client is; another gets nothing, or Error.
+// Ends a job. Its Ended follows where the job's client is. With Job and a Request, an empty Answer
+// comes back, or Error.
 //
-//	1 Request  u64  a Submit of this connection; or a number for the Error, and
+//	1 Request  u64  a Submit of this connection; or a number for the Answer, and
 //	2 Job      bin  16 bytes: any job; none: that of Request
 //
 // # Attach: 20, control, urgent, from client admin viewer
