@@ -187,6 +187,7 @@ func (o *owner) quit(r *request) {
 		}
 	}
 	o.tidyJob(j)
+	o.tellDrained()
 }
 
 // errGone is the failure of a job whose client has left.

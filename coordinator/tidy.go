@@ -75,9 +75,10 @@ func (o *owner) drain(done func()) {
 	o.tellDrained()
 }
 
-// tellDrained tells those who wait for it that no job runs any more.
+// tellDrained tells those who wait for it that no job runs any more, and that all clients have got
+// their replies.
 func (o *owner) tellDrained() {
-	if !o.draining || o.active() > 0 {
+	if !o.draining || o.active() > 0 || o.replying() {
 		return
 	}
 	waiting := o.drained
@@ -85,6 +86,16 @@ func (o *owner) tellDrained() {
 	for _, done := range waiting {
 		done()
 	}
+}
+
+// replying reports whether a client still waits for an end or a reply.
+func (o *owner) replying() bool {
+	for _, p := range o.peers {
+		if p.client != nil && len(p.client.requests) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // active is the number of jobs that have not ended.
