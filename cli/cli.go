@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/closest"
 	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/storage/filestore"
 	"github.com/fanfold/fanfold/worker"
@@ -148,7 +149,7 @@ func (a *app) program(name string) (fanfold.Program, error) {
 	}
 	err := fanfold.Errorf(fanfold.KindUnknown, "", "unknown job %q", name)
 	err.Hint = "fanfold run --help lists the jobs"
-	if near := suggest(name, names); near != "" {
+	if near := closest.Name(name, names); near != "" {
 		err.Hint = "did you mean " + near + "?"
 	}
 	return fanfold.Program{}, err

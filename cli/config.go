@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/closest"
 )
 
 // configFileMax bounds what is read as a configuration file, in bytes.
@@ -79,7 +80,7 @@ func unknownKey(file, key string, s setting, known map[string]bool) error {
 	}
 	err := fanfold.Errorf(fanfold.KindUsage, "read settings",
 		"%s:%d:%d: unknown key %q", file, s.line, s.column, key)
-	if near := suggest(key, names); near != "" {
+	if near := closest.Name(key, names); near != "" {
 		err.Hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return err

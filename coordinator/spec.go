@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/closest"
 	"github.com/fanfold/fanfold/protocol"
 )
 
@@ -108,7 +109,7 @@ func checkCommand(s *protocol.JobSpec) error {
 	switch {
 	case !slices.Contains(aggregates, s.Aggregate):
 		err := fanfold.Errorf(fanfold.KindUsage, "check job", "no aggregate is named %q", s.Aggregate)
-		if near := suggest(s.Aggregate, aggregates); near != "" {
+		if near := closest.Name(s.Aggregate, aggregates); near != "" {
 			err.Hint = "did you mean " + near + "?"
 		}
 		return err
@@ -140,7 +141,7 @@ func infoOf(
 	}
 	names := slices.Sorted(maps.Keys(known))
 	err := fanfold.Errorf(fanfold.KindUnknown, "find program", "no program is named %q", s.Program)
-	if near := suggest(s.Program, names); near != "" {
+	if near := closest.Name(s.Program, names); near != "" {
 		err.Hint = "did you mean " + near + "?"
 	}
 	return protocol.ProgramInfo{}, err
