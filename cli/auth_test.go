@@ -1,3 +1,5 @@
+//go:build linux
+
 package cli_test
 
 import (
@@ -43,6 +45,11 @@ func TestR43Token(t *testing.T) {
 func TestR43PrivateFiles(t *testing.T) {
 	h := newHome(t)
 	co := h.coordinator()
+	c := h.dial()
+	if err := wordCountOf(c, inputLines); err != nil { // the worker is there then
+		t.Fatal(err)
+	}
+	c.Close()
 	for name, want := range map[string]os.FileMode{
 		"state": 0o700 | os.ModeDir, "state/token": 0o600, "spills": 0o700 | os.ModeDir,
 	} {
@@ -152,6 +159,24 @@ func TestR34SecondCoordinator(t *testing.T) {
 	}
 	co.end()
 	h.checkNothingLeft()
+}
+
+// TestB28BusyPort checks that a coordinator that cannot have its port starts nothing.
+func TestB28BusyPort(t *testing.T) {
+	h := newHome(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, command := range []string{"coordinator", "dev"} {
+		p := h.run(command, "--listen", l.Addr().String())
+		p.want(fanfold.ExitFailed, "port is busy", "hint: ")
+		h.checkNothingLeft()
+		if _, err := os.Stat(h.path("spills")); !os.IsNotExist(err) {
+			t.Errorf("%s: a worker was started: %v", command, err)
+		}
+	}
 }
 
 // bin32 is a bin of 32 bytes.

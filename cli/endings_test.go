@@ -1,3 +1,5 @@
+//go:build linux
+
 package cli_test
 
 import (
@@ -47,7 +49,7 @@ func newEnding(t *testing.T) (*home, *fifo) {
 	for name, text := range scripts {
 		h.file(name, text)
 	}
-	h.file("in", "the cat the hat\n")
+	h.file("in", inputLines)
 	return h, h.fifo("up")
 }
 

@@ -2,8 +2,6 @@ package cli_test
 
 import (
 	"bytes"
-	"net"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,24 +10,6 @@ import (
 	"github.com/fanfold/fanfold/cli"
 	"github.com/fanfold/fanfold/jobs"
 )
-
-// TestB28BusyPort checks that a coordinator that cannot have its port starts nothing.
-func TestB28BusyPort(t *testing.T) {
-	h := newHome(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	for _, command := range []string{"coordinator", "dev"} {
-		p := h.run(command, "--listen", l.Addr().String())
-		p.want(fanfold.ExitFailed, "port is busy", "hint: ")
-		h.checkNothingLeft()
-		if _, err := os.Stat(h.path("spills")); !os.IsNotExist(err) {
-			t.Errorf("%s: a worker was started: %v", command, err)
-		}
-	}
-}
 
 // usage runs a command line that makes no sense, and gives what it says.
 func usage(t *testing.T, args ...string) string {
