@@ -7,7 +7,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// echoWithin is how soon after the first signal another of its kind is still the same one: timeout(1)
+// sends one to its command and one to its group.
+const echoWithin = 50 * time.Millisecond
 
 // errClosedPipe says that nobody reads standard output any more: the command ends quietly.
 var errClosedPipe = errors.New("standard output is closed")
@@ -27,16 +32,23 @@ func endOnSignal(parent context.Context) (ctx context.Context, stop func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	done := make(chan struct{}) // closed by stop
 	go func() {
-		for n := 0; ; n++ {
+		var (
+			first syscall.Signal
+			at    time.Time
+		)
+		for {
 			select {
 			case <-done:
 				return
 			case sig := <-signals:
 				number := sig.(syscall.Signal)
-				if n > 0 {
+				switch {
+				case first == 0:
+					first, at = number, time.Now()
+					cancel(signalError(number))
+				case number != first || time.Since(at) > echoWithin:
 					os.Exit(128 + int(number))
 				}
-				cancel(signalError(number))
 			}
 		}
 	}()
