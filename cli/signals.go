@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// echoWithin is how soon after the first signal another of its kind is still the same one: timeout(1)
-// sends one to its command and one to its group.
+// echoWithin is how soon after the first signal another of its kind is still the same one:
+// timeout(1) sends one to its command and one to its group.
 const echoWithin = 50 * time.Millisecond
 
 // errClosedPipe says that nobody reads standard output any more: the command ends quietly.

@@ -76,9 +76,28 @@ func awaitDeath(p []unix.PollFd, deadline time.Time) error {
 // Marked reports whether a variable in the environment of a process begins with mark; false for
 // the processes of other users, and for dead ones.
 func Marked(pid int, mark []byte) bool {
-	env, err := os.ReadFile(path(pid, "environ"))
-	if err != nil {
-		return false
-	}
+	env := environ(pid)
 	return bytes.HasPrefix(env, mark) || bytes.Contains(env, append([]byte{0}, mark...))
 }
+
+// environ is the environment of a process, empty where it cannot be read. A process that is just
+// executing another program seems to have none for a moment, so it is looked at again.
+func environ(pid int) []byte {
+	for range execLooksMax {
+		env, err := os.ReadFile(path(pid, "environ"))
+		if err != nil || len(env) > 0 {
+			return env
+		}
+		if _, err := os.Readlink(path(pid, "exe")); err != nil {
+			return nil // a thread of the kernel, or dead
+		}
+		time.Sleep(execPause)
+	}
+	return nil
+}
+
+// How often, and after which time, a process without an environment is looked at again.
+const (
+	execLooksMax = 20
+	execPause    = time.Millisecond
+)
