@@ -135,6 +135,18 @@ func Errorf(kind Kind, op, format string, args ...any) *Error {
 	return &Error{Op: op, Kind: kind, Offset: -1, Err: fmt.Errorf(format, args...)}
 }
 
+// UserError is for the system: an error that user code returned, in the operation op. It keeps what
+// the first *Error in err's chain says of itself; one without is of KindUser.
+func UserError(op string, err error) *Error {
+	e := Error{Kind: KindUser, Offset: -1}
+	var known *Error
+	if errors.As(err, &known) {
+		e = *known
+	}
+	e.Op, e.Err = op, err
+	return &e
+}
+
 // KindOf is the kind of the first *Error in err's chain: KindNone for nil, KindUser without one.
 func KindOf(err error) Kind {
 	var e *Error

@@ -142,3 +142,18 @@ func TestKindOf(t *testing.T) {
 		}
 	}
 }
+
+func TestUserErrorKeepsWhatAnErrorSaysOfItself(t *testing.T) {
+	inner := &fanfold.Error{Kind: fanfold.KindUsage, Offset: 7, Log: "last line", Hint: "do that"}
+	got := fanfold.UserError("run combiner", fmt.Errorf("key a: %w", inner))
+	if got.Kind != inner.Kind || got.Offset != 7 || got.Log != inner.Log || got.Hint != inner.Hint {
+		t.Errorf("got %+v, want the kind, the offset, the log and the hint of %+v", got, inner)
+	}
+	if want := "run combiner: key a: usage"; got.Error() != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	plain := fanfold.UserError("run mapper", errors.New("no"))
+	if plain.Kind != fanfold.KindUser || plain.Offset != -1 {
+		t.Errorf("got kind %v at %d, want %v at -1", plain.Kind, plain.Offset, fanfold.KindUser)
+	}
+}

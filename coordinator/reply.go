@@ -279,9 +279,11 @@ func (r *request) gone() bool { return r.peer.client.requests[r.number] != r }
 // readFailed has an output made again that its worker cannot read, or ends the request if it is too
 // late for that.
 func (o *owner) readFailed(r *request, out *result, why string) {
+	if r.gone() || out.lost { // a job that was given up has no files any more
+		return
+	}
 	o.log.Warn("read output", "job", r.job.id, "worker", out.worker.name(), "error", why)
 	switch {
-	case r.gone() || out.lost:
 	case r.job.phase == phaseDelivering:
 		o.step(scheduler.Command{Kind: scheduler.LoseOutput, Task: out.task})
 	default:

@@ -241,16 +241,11 @@ func (f *feeder) inputError(name string, offset int64, err error) error {
 
 // userError is an error that user code returned. It keeps what the error says of itself.
 func userError(op, input string, offset int64, err error) error {
-	e := fanfold.Error{Kind: fanfold.KindUser, Offset: -1}
-	var known *fanfold.Error
-	if errors.As(err, &known) {
-		e = *known
-	}
+	e := fanfold.UserError(op, err)
 	if e.Input == "" {
 		e.Input, e.Offset = input, offset
 	}
-	e.Op, e.Err = op, err
-	return &e
+	return e
 }
 
 // countingReader counts what is read through it.

@@ -11,7 +11,6 @@ package mapper
 
 import (
 	"context"
-	"strings"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/shuffle"
@@ -94,21 +93,5 @@ func (s *Spec) sink(t *fanfold.Task) (sink, error) {
 
 // create starts the file of the output folder.
 func (s *Spec) create(ctx context.Context) (shuffle.Writer, error) {
-	name := strings.TrimSuffix(s.Final.Output, "/") + "/" + s.Final.Name
-	w, err := s.Storage.Create(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return outputFile{w}, nil
-}
-
-// outputFile is a storage.Writer whose Info nobody needs.
-type outputFile struct {
-	storage.Writer
-}
-
-// Commit makes the file visible.
-func (o outputFile) Commit() error {
-	_, err := o.Writer.Commit()
-	return err
+	return storage.CreateOutput(ctx, s.Storage, s.Final.Output, s.Final.Name)
 }

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/shuffle"
@@ -143,7 +142,7 @@ func result(in *shuffle.Input, out *shuffle.Output, err error) (Result, error) {
 func reduce(t *fanfold.Task, p *fanfold.Program, g *shuffle.Groups, out *shuffle.Output) error {
 	reducer, err := p.Reduce(t)
 	if err != nil {
-		return userError("start reducer", err)
+		return fanfold.UserError("start reducer", err)
 	}
 	closer, _ := reducer.(fanfold.Closer)
 	defer func() {
@@ -166,7 +165,7 @@ func reduce(t *fanfold.Task, p *fanfold.Program, g *shuffle.Groups, out *shuffle
 	if c := closer; c != nil {
 		closer = nil
 		if err := c.Close(emit); err != nil {
-			return userError("close reducer", err)
+			return fanfold.UserError("close reducer", err)
 		}
 	}
 	emit.Flush()
@@ -183,37 +182,10 @@ func reduceError(g *shuffle.Groups, err error) error {
 	}
 	key := g.Key()
 	quoted := strconv.Quote(string(key[:min(len(key), keyQuoteMax)]))
-	return userError("run reducer", fmt.Errorf("key %s: %w", quoted, err))
-}
-
-// userError is an error that user code returned. It keeps what the error says of itself.
-func userError(op string, err error) error {
-	e := fanfold.Error{Kind: fanfold.KindUser, Offset: -1}
-	var known *fanfold.Error
-	if errors.As(err, &known) {
-		e = *known
-	}
-	e.Op, e.Err = op, err
-	return &e
+	return fanfold.UserError("run reducer", fmt.Errorf("key %s: %w", quoted, err))
 }
 
 // create starts the file of the output folder.
 func (s *Spec) create(ctx context.Context) (shuffle.Writer, error) {
-	name := strings.TrimSuffix(s.Final.Output, "/") + "/" + s.Final.Name
-	w, err := s.Storage.Create(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return outputFile{w}, nil
-}
-
-// outputFile is a storage.Writer whose Info nobody needs.
-type outputFile struct {
-	storage.Writer
-}
-
-// Commit makes the file visible.
-func (o outputFile) Commit() error {
-	_, err := o.Writer.Commit()
-	return err
+	return storage.CreateOutput(ctx, s.Storage, s.Final.Output, s.Final.Name)
 }

@@ -165,5 +165,5 @@ func userError(op string, key []byte, err error) error {
 	if key != nil {
 		err = fmt.Errorf("key %s: %w", quote(key), err)
 	}
-	return fanfold.Errorf(fanfold.KindOf(err), op, "%w", err)
+	return fanfold.UserError(op, err)
 }
