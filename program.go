@@ -21,6 +21,19 @@ type Program struct {
 	Combine func(*Task) (Reducer, error)
 	Reduce  func(*Task) (Reducer, error)
 
+	// Handle, if set, makes the program one for open jobs: see Handler. Map may be set too. Reduce
+	// then sees, under an empty key, the results of all tasks in the order of the tasks, and the
+	// values that it emits, one behind the other, are the result of the stream; likewise those of a
+	// task that went to all shards.
+	Handle func(*Task) (Handler, error)
+	// Associative says that Reduce may be applied to some of the results as they arrive, and to
+	// what came of that: reduce(a, b, c) = reduce(reduce(a, b), c), in any order.
+	Associative bool
+	// Stateful says that a Handler's value is the state of a shard; see Snapshotter. Its snapshot
+	// is taken after every SnapshotEvery tasks (0: 1,000), and when the shard is to move.
+	Stateful      bool
+	SnapshotEvery int
+
 	// Reducers is the number of partitions when the job does not say; 0: one per slot.
 	Reducers int
 	// Sort is the order of the output when the job does not say.

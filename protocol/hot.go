@@ -131,3 +131,51 @@ func (m *Verdict) parse(raw []byte) error {
 	m.Committed = c.bool()
 	return c.err
 }
+
+// trim is the number of fields of a message without the last ones that are zero.
+func trim(least int, isSet ...bool) int {
+	for n := len(isSet); n > 0; n-- {
+		if isSet[n-1] {
+			return least + n
+		}
+	}
+	return least
+}
+
+func (m *Task) append(dst []byte) []byte {
+	n := trim(3, len(m.Key) > 0, m.Millis != 0, m.Priority != 0, m.ID != "", m.Flags != 0)
+	dst = head(dst, KindTask, n)
+	dst = appendUint(dst, m.Request)
+	dst = appendUint(dst, m.Tag)
+	dst = appendBytes(dst, m.Data)
+	if n == 3 {
+		return dst
+	}
+	dst = appendBytes(dst, m.Key)
+	if n > 4 {
+		dst = appendInt(dst, m.Millis)
+	}
+	if n > 5 {
+		dst = appendUint(dst, uint64(m.Priority))
+	}
+	if n > 6 {
+		dst = appendString(dst, m.ID)
+	}
+	if n > 7 {
+		dst = appendUint(dst, uint64(m.Flags))
+	}
+	return dst
+}
+
+func (m *Task) parse(raw []byte) error {
+	c := fields(raw)
+	m.Request = c.uint64()
+	m.Tag = c.uint64()
+	m.Data = c.bytes()
+	m.Key = c.bytes()
+	m.Millis = c.int64()
+	m.Priority = c.uint8()
+	m.ID = c.string()
+	m.Flags = c.uint8()
+	return c.err
+}

@@ -28,6 +28,12 @@ const (
 	KindQuery    Kind = 21
 	KindAnswer   Kind = 22
 
+	KindTask       Kind = 23
+	KindReply      Kind = 24
+	KindPartial    Kind = 25
+	KindCancelTask Kind = 26
+	KindShardMoved Kind = 27
+
 	KindBrief   Kind = 40
 	KindSource  Kind = 41
 	KindAssign  Kind = 42
@@ -37,6 +43,13 @@ const (
 	KindForget  Kind = 46
 	KindDone    Kind = 47
 	KindBeat    Kind = 48
+
+	KindCall     Kind = 49
+	KindReturn   Kind = 50
+	KindRetire   Kind = 51
+	KindAsk      Kind = 52
+	KindTold     Kind = 53
+	KindSnapshot Kind = 54
 
 	KindStart     Kind = 60
 	KindKill      Kind = 61
@@ -123,6 +136,12 @@ var kinds = [...]struct {
 	KindQuery:    {"Query", urgent, byClient, (*Query)(nil)},
 	KindAnswer:   {"Answer", urgent, byServer, (*Answer)(nil)},
 
+	KindTask:       {"Task", bulk, bySubmit, (*Task)(nil)},
+	KindReply:      {"Reply", bulk, byServer, (*Reply)(nil)},
+	KindPartial:    {"Partial", bulk, byServer | byTask, (*Partial)(nil)},
+	KindCancelTask: {"CancelTask", control, bySubmit, (*CancelTask)(nil)},
+	KindShardMoved: {"ShardMoved", control, byServer, (*ShardMoved)(nil)},
+
 	KindBrief:   {"Brief", control, byServer, (*Brief)(nil)},
 	KindSource:  {"Source", bulk, byServer, (*Source)(nil)},
 	KindAssign:  {"Assign", control, byServer, (*Assign)(nil)},
@@ -132,6 +151,13 @@ var kinds = [...]struct {
 	KindForget:  {"Forget", control, byServer, (*Forget)(nil)},
 	KindDone:    {"Done", bulk, byTask, (*Done)(nil)},
 	KindBeat:    {"Beat", urgent, byTask, (*Beat)(nil)},
+
+	KindCall:     {"Call", bulk, byServer, (*Call)(nil)},
+	KindReturn:   {"Return", bulk, byTask, (*Return)(nil)},
+	KindRetire:   {"Retire", control, byServer, (*Retire)(nil)},
+	KindAsk:      {"Ask", bulk, byTask, (*Ask)(nil)},
+	KindTold:     {"Told", bulk, byServer, (*Told)(nil)},
+	KindSnapshot: {"Snapshot", bulk, byServer | byTask, (*Snapshot)(nil)},
 
 	KindStart:     {"Start", control, byServer, (*Start)(nil)},
 	KindKill:      {"Kill", control, byServer, (*Kill)(nil)},

@@ -15,6 +15,8 @@ type Submit struct {
 	Image   []byte // SHA-256 of the binary that has the program; empty: the workers' own
 	Path    string // where that binary is on the client's host
 	Credit  int64  // bytes of Result that the client takes before it sends Credit
+
+	Open []OpenSpec // none: the job is closed; one: it is open
 }
 
 func (*Submit) kind() Kind { return KindSubmit }
@@ -27,8 +29,17 @@ func (m *Submit) Validate() error {
 		exact("image", m.Image, imageLen),
 		texts(PathMax, m.Path),
 		sizes(m.Credit),
+		must(len(m.Open) <= 1, "more than one open specification"),
+		m.open(),
 		m.Job.Validate(),
 	)
+}
+
+func (m *Submit) open() error {
+	if len(m.Open) == 0 {
+		return nil
+	}
+	return m.Open[0].Validate()
 }
 
 // Inputs adds inputs by path, in order.
