@@ -54,11 +54,22 @@ type Command struct {
 	Separator                 string   // between key and value, and between key fields; default TAB
 	KeyFields                 int      // number of fields that make the key; default 1
 	Env                       []string // name=value added to the command's environment
+	Feed                      Feed     // of an open job: how Mapper is given its tasks
 	// Dir is where the commands run, so that relative names in them mean what they mean to whoever
 	// submits: the client's working directory. Where a worker does not have it, or it is "", the
 	// attempt's scratch directory.
 	Dir string
 }
+
+// Feed says how a command that is the handler of an open job is given its tasks, which are lines.
+type Feed uint8
+
+// The ways to feed a command.
+const (
+	FeedKept      Feed = iota // it is kept running, and answers each line with one, in turn
+	FeedPipelined             // it gets many lines ahead, and answers each with one
+	FeedPerTask               // it is started for each line, and its whole output is the answer
+)
 
 // The defaults of a job.
 const (

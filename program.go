@@ -33,6 +33,9 @@ type Program struct {
 	// is taken after every SnapshotEvery tasks (0: 1,000), and when the shard is to move.
 	Stateful      bool
 	SnapshotEvery int
+	// Route, if set, gives the key of a task whose client names none, and whether it goes to all
+	// shards. Clients call it, as `fanfold stream` does.
+	Route func(payload []byte) (key []byte, all bool)
 
 	// Reducers is the number of partitions when the job does not say; 0: one per slot.
 	Reducers int

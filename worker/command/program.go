@@ -23,6 +23,9 @@ func Program(c fanfold.Command) (fanfold.Program, error) {
 		Doc:  "runs other programs as mapper, combiner and reducer",
 		Map:  j.mapper,
 	}
+	if len(c.Mapper) > 0 {
+		p.Handle = j.handler
+	}
 	switch {
 	case len(c.Reducer) > 0:
 		p.Reduce = j.reducer("reducer", c.Reducer, takeRecord)
@@ -80,6 +83,18 @@ type job struct {
 
 func (j *job) spec(role string, argv []string) *spec {
 	return &spec{role: role, argv: argv, command: j.command, tick: tick}
+}
+
+// handler makes the handler of a job.
+func (j *job) handler(t *fanfold.Task) (fanfold.Handler, error) {
+	s := j.spec("mapper", j.command.Mapper)
+	switch j.command.Feed {
+	case fanfold.FeedPipelined:
+		return &pipelined{kept: *newKept(s, t)}, nil
+	case fanfold.FeedPerTask:
+		return perTask{s, t}, nil
+	}
+	return newKept(s, t), nil
 }
 
 // mapper makes the mapper of an attempt.
