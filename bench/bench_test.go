@@ -125,11 +125,11 @@ func example() report {
 	}
 	samples := [][]sample{
 		{
-			{2 * time.Second, 3 * time.Second, 5 << 20},
-			{1 * time.Second, 1 * time.Second, 7 << 20},
-			{4 * time.Second, 2 * time.Second, 6 << 20},
+			{Wall: 2 * time.Second, CPU: 3 * time.Second, Peak: 5 << 20},
+			{Wall: 1 * time.Second, CPU: 1 * time.Second, Peak: 7 << 20},
+			{Wall: 4 * time.Second, CPU: 2 * time.Second, Peak: 6 << 20},
 		},
-		{{500 * time.Millisecond, 1234567, 1 << 20}},
+		{{Wall: 500 * time.Millisecond, CPU: 1234567, Peak: 1 << 20}},
 		nil,
 	}
 	m := machine{CPU: "Abacus", Cores: 2, Kernel: "Linux 7", Go: "go1.26"}
@@ -220,7 +220,7 @@ func TestMeasureRow(t *testing.T) {
 				}}, nil
 			}
 			reported := false
-			err := measureRow(t.Context(), prepare, 2, t.TempDir(), io.Discard, func(r report) error {
+			err := measureRow(t.Context(), one(prepare), 2, t.TempDir(), io.Discard, func(r report) error {
 				reported = true
 				if !slices.Equal(r.Versions, []string{"true: 1.0"}) || len(r.Results) != 2 {
 					t.Errorf("%+v", r)

@@ -18,6 +18,11 @@ type sample struct {
 	// Peak is the most memory that any single one of those processes had at a time. A sum over
 	// processes that run together cannot be had this way.
 	Peak int64 `json:"peak_rss_bytes"`
+
+	// What a program that dispatches tasks has measured itself; CPU is its server's then.
+	Tasks int64         `json:"tasks,omitempty"`
+	P50   time.Duration `json:"p50_ns,omitempty"`
+	P99   time.Duration `json:"p99_ns,omitempty"`
 }
 
 // compete lets contestants run in turns: one round that does not count, and then runs rounds. It

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// measureRow runs the contest that prepare makes and hands over the report.
+// measureRow runs the contests that prepare makes and hands over their reports.
 func measureRow(
 	ctx context.Context, prepare preparer, runs int, cache string, log io.Writer,
 	done func(report) error,
@@ -85,15 +85,21 @@ func measureRow(
 		return err
 	}
 	b := &workshop{temp: temp, cache: cache, log: log}
-	c, err := prepare(ctx, b)
+	contests, err := prepare(ctx, b)
 	if err != nil {
 		return err
 	}
-	results, err := compete(ctx, c.contestants, runs, b.measure)
-	if err != nil {
-		return err
+	for _, c := range contests {
+		results, err := compete(ctx, c.contestants, runs, b.measure)
+		if err != nil {
+			return err
+		}
+		versions := b.versions(ctx, c.contestants)
+		if err := done(newReport(c, runs, results, thisMachine(), versions)); err != nil {
+			return err
+		}
 	}
-	return done(newReport(c, runs, results, thisMachine(), b.versions(ctx, c.contestants)))
+	return nil
 }
 
 func usage(w io.Writer, args []string) {

@@ -18,6 +18,8 @@ type report struct {
 	Runs      int      `json:"runs"`
 	Reference string   `json:"reference"`
 	Results   []result `json:"results"`
+
+	columns []column
 }
 
 // result is what came out for one contestant; without samples it did not compete.
@@ -35,6 +37,10 @@ type result struct {
 func newReport(c contest, runs int, samples [][]sample, m machine, versions []string) report {
 	r := report{
 		Title: c.title, Machine: m, Versions: versions, Runs: runs, Reference: c.reference,
+		columns: c.columns,
+	}
+	if r.columns == nil {
+		r.columns = processColumns
 	}
 	var reference float64
 	for i, one := range c.contestants {
@@ -60,29 +66,60 @@ func newReport(c contest, runs int, samples [][]sample, m machine, versions []st
 // cost is the median of the time: per byte, where contestants may have inputs of several sizes.
 func (r result) cost() float64 { return float64(r.Wall.Median) / float64(max(r.Bytes, 1)) }
 
-// header names the columns of table.
-func header() []string {
-	return []string{
-		"program", "input", "wall: median (min–max)", "rate", "CPU", "peak RSS", "× reference",
+// column is a column of a table.
+type column struct {
+	name string
+	cell func(r result) string
+}
+
+// processColumns tell how programs fared that were run from exec to exit.
+var processColumns = []column{
+	{"input", func(r result) string {
+		if r.Bytes == 0 {
+			return ""
+		}
+		return sizeText(r.Bytes)
+	}},
+	{"wall: median (min–max)", func(r result) string {
+		return fmt.Sprintf("%s (%s–%s)", timeText(r.Wall.Median), timeText(r.Wall.Min),
+			timeText(r.Wall.Max))
+	}},
+	{"rate", func(r result) string {
+		if r.Bytes == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.0f MB/s",
+			float64(r.Bytes)/1e6/time.Duration(r.Wall.Median).Seconds())
+	}},
+	{"CPU", func(r result) string { return timeText(r.CPU.Median) }},
+	{"peak RSS", func(r result) string { return fmt.Sprintf("%d MiB", (r.Peak.Max+1<<19)>>20) }},
+	ratioColumn,
+}
+
+var ratioColumn = column{"× reference", func(r result) string {
+	return fmt.Sprintf("%.2f", r.Ratio)
+}}
+
+// header names the columns of the table.
+func (r report) header() []string {
+	names := []string{"program"}
+	for _, c := range r.columns {
+		names = append(names, c.name)
 	}
+	return names
 }
 
 // cells are the columns of one result.
-func (r result) cells() []string {
-	if len(r.Samples) == 0 {
-		return []string{r.Name, r.Missing, "", "", "", "", ""}
+func (r report) cells(res result) []string {
+	cells := []string{res.Name}
+	if len(res.Samples) == 0 {
+		cells = append(cells, res.Missing)
+		return append(cells, make([]string, len(r.columns)-1)...)
 	}
-	input, rate := "", ""
-	if r.Bytes > 0 {
-		input = sizeText(r.Bytes)
-		rate = fmt.Sprintf("%.0f MB/s", float64(r.Bytes)/1e6/time.Duration(r.Wall.Median).Seconds())
+	for _, c := range r.columns {
+		cells = append(cells, c.cell(res))
 	}
-	return []string{
-		r.Name, input,
-		fmt.Sprintf("%s (%s–%s)", timeText(r.Wall.Median), timeText(r.Wall.Min), timeText(r.Wall.Max)),
-		rate, timeText(r.CPU.Median), fmt.Sprintf("%d MiB", (r.Peak.Max+1<<19)>>20),
-		fmt.Sprintf("%.2f", r.Ratio),
-	}
+	return cells
 }
 
 // timeText has three digits or more.
@@ -113,9 +150,9 @@ func (r report) notes() []string {
 func writeText(w io.Writer, r report) error {
 	fmt.Fprintln(w, r.Title)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, strings.Join(header(), "\t"))
+	fmt.Fprintln(table, strings.Join(r.header(), "\t"))
 	for _, res := range r.Results {
-		fmt.Fprintln(table, strings.TrimRight(strings.Join(res.cells(), "\t"), "\t"))
+		fmt.Fprintln(table, strings.TrimRight(strings.Join(r.cells(res), "\t"), "\t"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -125,11 +162,11 @@ func writeText(w io.Writer, r report) error {
 }
 
 func writeMarkdown(w io.Writer, r report) error {
-	columns := header()
+	columns := r.header()
 	fmt.Fprintf(w, "### %s\n\n| %s |\n", r.Title, strings.Join(columns, " | "))
 	fmt.Fprintf(w, "|---|---|%s\n", strings.Repeat("---:|", len(columns)-2))
 	for _, res := range r.Results {
-		cells := res.cells()
+		cells := r.cells(res)
 		for i := range cells {
 			cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
 		}

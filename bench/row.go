@@ -14,14 +14,15 @@ type row struct {
 	flags func(fs *flag.FlagSet) preparer
 }
 
-// preparer makes a contest: programs are built and inputs made here, outside the measured time.
-type preparer func(ctx context.Context, b *workshop) (contest, error)
+// preparer makes contests: programs are built and inputs made here, outside the measured time.
+type preparer func(ctx context.Context, b *workshop) ([]contest, error)
 
 // contest is a row made ready.
 type contest struct {
 	title       string
 	reference   string // the name of the contestant that the others are compared with
 	contestants []contestant
+	columns     []column // of its table; nil: those of processColumns
 }
 
 // contestant is a program in a contest.
@@ -36,9 +37,12 @@ type contestant struct {
 	// program's output comparable with it.
 	want    string
 	convert func(line []byte) ([]byte, error)
+
+	// measured, if set, reads from the output what the program has measured itself.
+	measured func(output []byte, s *sample) error
 }
 
-func rows() []row { return []row{wordCountRow(), startupRow()} }
+func rows() []row { return []row{wordCountRow(), startupRow(), dispatchRow()} }
 
 func findRow(name string) *row {
 	for _, r := range rows() {
@@ -47,4 +51,12 @@ func findRow(name string) *row {
 		}
 	}
 	return nil
+}
+
+// one makes a preparer of one contest.
+func one(prepare func(context.Context, *workshop) (contest, error)) preparer {
+	return func(ctx context.Context, b *workshop) ([]contest, error) {
+		c, err := prepare(ctx, b)
+		return []contest{c}, err
+	}
 }

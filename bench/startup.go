@@ -9,7 +9,7 @@ import (
 func startupRow() row {
 	return row{
 		name: "startup", doc: "count the words of 1 KiB, from exec to exit", runs: 20,
-		flags: func(*flag.FlagSet) preparer { return prepareStartup },
+		flags: func(*flag.FlagSet) preparer { return one(prepareStartup) },
 	}
 }
 

@@ -22,7 +22,7 @@ func wordCountRow() row {
 			w := &wordCount{size: 512 << 20}
 			fs.Var(&w.size, "size", "`size` of the text")
 			fs.IntVar(&w.slots, "slots", 2, "`number` of processes or threads, where one can say")
-			return w.prepare
+			return one(w.prepare)
 		},
 	}
 }

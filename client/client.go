@@ -38,6 +38,7 @@ type Client struct {
 	conn       *protocol.Conn
 	connection uint64
 	uploads    sync.WaitGroup // those that do not hang in Submission.Stdin
+	flush      chan struct{}  // capacity one: what was sent is to be written; never closed
 	bulk       chan struct{}  // capacity one: held by whoever waits to send bulk; never closed
 	read       chan struct{}  // closed when the reading goroutine has ended
 
@@ -74,9 +75,11 @@ func New(ctx context.Context, conn *protocol.Conn, cfg Config) (*Client, error) 
 	c := &Client{
 		conn: conn, connection: w.Connection, read: make(chan struct{}),
 		bulk:    make(chan struct{}, 1),
+		flush:   make(chan struct{}, 1),
 		pending: map[uint64]pending{},
 	}
 	go c.run()
+	c.uploads.Go(c.flusher)
 	return c, nil
 }
 

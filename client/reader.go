@@ -12,13 +12,19 @@ import (
 func (c *Client) run() {
 	defer close(c.read)
 	var b protocol.Batch
+	var in incoming
 	for {
 		err := c.conn.Read(&b)
 		for m := range b.All() {
 			if err != nil {
 				break
 			}
-			err = c.dispatch(m)
+			switch m.Kind {
+			case protocol.KindReply, protocol.KindPartial:
+				err = c.stream(&in, m)
+			default:
+				err = c.dispatch(m)
+			}
 		}
 		if err != nil {
 			c.end(err)
@@ -49,6 +55,43 @@ func (c *Client) dispatch(m protocol.Message) error {
 	return nil
 }
 
+// incoming are the messages of streams, of which there are many, and the stream of the last one.
+type incoming struct {
+	last    *Stream
+	reply   protocol.Reply
+	partial protocol.Partial
+}
+
+// stream hands a message on to its stream. An error ends the connection.
+func (c *Client) stream(in *incoming, m protocol.Message) error {
+	if m.Kind == protocol.KindReply {
+		if err := protocol.Decode(m, &in.reply); err != nil {
+			return err
+		}
+		if s := c.streamOf(in, in.reply.Request); s != nil {
+			s.reply(&in.reply)
+		}
+		return nil
+	}
+	if err := protocol.Decode(m, &in.partial); err != nil {
+		return err
+	}
+	if s := c.streamOf(in, in.partial.Stream); s != nil {
+		s.partial(&in.partial)
+	}
+	return nil
+}
+
+// streamOf is the stream of a request; nil: it was given up.
+func (c *Client) streamOf(in *incoming, request uint64) *Stream {
+	if in.last == nil || in.last.number != request {
+		c.mu.Lock()
+		in.last, _ = c.pending[request].(*Stream)
+		c.mu.Unlock()
+	}
+	return in.last
+}
+
 // decode gives a message and the request that it is for.
 func decode(m protocol.Message) (protocol.Body, uint64, error) {
 	switch m.Kind {
@@ -66,6 +109,10 @@ func decode(m protocol.Message) (protocol.Body, uint64, error) {
 		return v, v.Stream, err
 	case protocol.KindAccepted:
 		v := new(protocol.Accepted)
+		err := protocol.Decode(m, v)
+		return v, v.Request, err
+	case protocol.KindShardMoved:
+		v := new(protocol.ShardMoved)
 		err := protocol.Decode(m, v)
 		return v, v.Request, err
 	case protocol.KindEnded:
