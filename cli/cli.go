@@ -110,7 +110,7 @@ func (a *app) root() *cobra.Command {
 		e.Hint = cmd.CommandPath() + " --help lists the flags"
 		return e
 	})
-	root.AddCommand(a.runCommand(), a.submitCommand(), a.coordinatorCommand(), a.devCommand(),
+	root.AddCommand(a.runCommand(), a.submitCommand(), a.streamCommand(), a.coordinatorCommand(), a.devCommand(),
 		a.jobsCommand(), a.statusCommand(), a.waitCommand(), a.attachCommand(), a.logsCommand(),
 		a.cancelCommand(), a.workersCommand(), a.statsCommand(), a.drainCommand(),
 		a.genCommand(), a.versionCommand())

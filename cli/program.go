@@ -26,11 +26,24 @@ func (a *app) infos() map[string]protocol.ProgramInfo {
 	return infos
 }
 
-// listPrograms is the part of a help text that names the jobs and their parameters.
+// listPrograms is the part of a help text that names the jobs that take inputs, and their
+// parameters.
 func (a *app) listPrograms() string {
+	return a.list(func(p *fanfold.Program) bool { return p.Map != nil })
+}
+
+// listHandlers names the jobs that take tasks.
+func (a *app) listHandlers() string {
+	return a.list(func(p *fanfold.Program) bool { return p.Handle != nil })
+}
+
+func (a *app) list(has func(*fanfold.Program) bool) string {
 	var b strings.Builder
 	b.WriteString("Jobs:\n")
 	for _, p := range a.programs {
+		if !has(&p) {
+			continue
+		}
 		fmt.Fprintf(&b, "  %-10s %s\n", p.Name, p.Doc)
 		for _, param := range p.Params {
 			fmt.Fprintf(&b, "  %-10s   -p %s=%s  %s\n", "", param.Name, param.Default, param.Doc)

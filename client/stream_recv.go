@@ -70,6 +70,10 @@ func (s *Stream) Recv(ctx context.Context) (*Result, error) {
 	}
 }
 
+// Pending is the number of results that Recv gives without waiting, as far as it knows. It is for
+// the goroutine that calls Recv.
+func (s *Stream) Pending() int { return len(s.current.list) - s.at }
+
 // refill takes all results that have come, and pays for those that were taken before.
 func (s *Stream) refill() error {
 	s.mu.Lock()

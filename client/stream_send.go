@@ -103,11 +103,10 @@ func (s *Stream) spend(ctx context.Context, cost int64) error {
 		if may && !sealed && !over {
 			s.credit -= cost
 		}
-		err := s.endError()
 		s.mu.Unlock()
 		switch {
 		case over:
-			return err
+			return s.whyEnded()
 		case sealed:
 			return fanfold.Errorf(fanfold.KindUsage, "send task", "the stream was closed for tasks")
 		case may:
@@ -126,6 +125,12 @@ func (s *Stream) spend(ctx context.Context, cost int64) error {
 func (s *Stream) isAhead() bool {
 	return s.spec.Ordered &&
 		(s.window.n >= aheadMax || s.line.bytes+len(s.filling.data) > aheadBytesMax)
+}
+
+func (s *Stream) whyEnded() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endError()
 }
 
 // endError is why nothing can be sent any more. s.mu is held.
