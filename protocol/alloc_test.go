@@ -17,6 +17,13 @@ func hotMessages() []hot {
 		&Source{Attempt: 1 << 40, Stage: 1, Inline: make([]byte, 64)},
 		&Credit{Stream: 1, Bytes: 1 << 20},
 		&Verdict{Attempt: 1 << 40, Committed: true},
+		&Task{Request: 1, Tag: 1 << 20, Data: make([]byte, 64)},
+		&Task{Request: 1, Tag: 1 << 20, Data: make([]byte, 64), Key: []byte("k"), Millis: 50, Flags: 2},
+		&Reply{Request: 1, Tag: 1 << 20, State: 3, Data: make([]byte, 8), Attempts: 1, Worker: "w"},
+		&Partial{Stream: 1, Tag: 1 << 20, Number: 1, Data: make([]byte, 64)},
+		&Call{Attempt: 1 << 40, Job: 7, Data: make([]byte, 64), Task: 1 << 20},
+		&Call{Attempt: 1 << 40, Data: make([]byte, 64), Task: 1 << 20, Shard: 3, Key: []byte("k")},
+		&Return{Attempt: 1 << 40, Status: 1, Data: make([]byte, 8), Nanos: 700},
 	}
 }
 

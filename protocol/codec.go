@@ -22,10 +22,11 @@ type Message struct {
 }
 
 // Decode reads m into v, which must be of its kind, and validates it. Fields that m does not have
-// become zero. The byte slices of Assign, Done, Input, Result and Source are parts of m's Batch
-// afterwards, and those two structs' slices of others keep their memory, so that a reused struct
-// costs no allocation; all other types share nothing with m. An error breaks the protocol, but one
-// of fanfold.KindUsage: then v is whole, and its request is to be refused.
+// become zero. The byte slices of the messages of which there may be millions (Assign, Call, Done,
+// Input, Partial, Reply, Result, Return, Source and Task) are parts of m's Batch afterwards, and
+// slices of others in them keep their memory, so that a reused struct costs no allocation; all
+// other types share nothing with m. An error breaks the protocol, but one of fanfold.KindUsage:
+// then v is whole, and its request is to be refused.
 func Decode(m Message, v Body) error {
 	if m.Kind != v.kind() {
 		return decodeError(v, fmt.Errorf("it is a %s", m.Kind))

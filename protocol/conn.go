@@ -32,7 +32,7 @@ func newConn(rw io.ReadWriteCloser) *Conn {
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
-	c.out.init()
+	c.out.init(rw)
 	go c.write()
 	return c
 }

@@ -19,25 +19,25 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // transports makes two connected Conns over each transport.
 var transports = []struct {
 	name string
-	dial func(t *testing.T) (a, b *Conn)
+	dial func(t testing.TB) (a, b *Conn)
 }{
-	{"pair", func(*testing.T) (a, b *Conn) { return Pair() }},
+	{"pair", func(testing.TB) (a, b *Conn) { return Pair() }},
 	{"pipe", dialPipes},
 	{"blocking-pipe", dialBlockingPipes},
 	{"socketpair", dialSocketpair},
-	{"unix", func(t *testing.T) (a, b *Conn) {
+	{"unix", func(t testing.TB) (a, b *Conn) {
 		return dialNet(t, "unix", filepath.Join(t.TempDir(), "s"))
 	}},
-	{"tcp", func(t *testing.T) (a, b *Conn) { return dialNet(t, "tcp", "127.0.0.1:0") }},
+	{"tcp", func(t testing.TB) (a, b *Conn) { return dialNet(t, "tcp", "127.0.0.1:0") }},
 }
 
-func dialPipes(t *testing.T) (a, b *Conn) {
+func dialPipes(t testing.TB) (a, b *Conn) {
 	ar, bw := osPipe(t)
 	br, aw := osPipe(t)
 	return Files(ar, aw), Files(br, bw)
 }
 
-func osPipe(t *testing.T) (r, w *os.File) {
+func osPipe(t testing.TB) (r, w *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -47,13 +47,13 @@ func osPipe(t *testing.T) (r, w *os.File) {
 }
 
 // dialBlockingPipes has file descriptors as a child inherits them: in blocking mode.
-func dialBlockingPipes(t *testing.T) (a, b *Conn) {
+func dialBlockingPipes(t testing.TB) (a, b *Conn) {
 	ar, bw := blockingPipe(t)
 	br, aw := blockingPipe(t)
 	return Files(ar, aw), Files(br, bw)
 }
 
-func blockingPipe(t *testing.T) (r, w *os.File) {
+func blockingPipe(t testing.TB) (r, w *os.File) {
 	t.Helper()
 	var fds [2]int
 	if err := syscall.Pipe(fds[:]); err != nil {
@@ -62,7 +62,7 @@ func blockingPipe(t *testing.T) (r, w *os.File) {
 	return os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
 }
 
-func dialSocketpair(t *testing.T) (a, b *Conn) {
+func dialSocketpair(t testing.TB) (a, b *Conn) {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -76,13 +76,13 @@ func dialSocketpair(t *testing.T) (a, b *Conn) {
 	return conns[0], conns[1]
 }
 
-func dialNet(t *testing.T, network, addr string) (a, b *Conn) {
+func dialNet(t testing.TB, network, addr string) (a, b *Conn) {
 	t.Helper()
 	x, y := connected(t, network, addr)
 	return NewConn(x), NewConn(y)
 }
 
-func connected(t *testing.T, network, addr string) (a, b net.Conn) {
+func connected(t testing.TB, network, addr string) (a, b net.Conn) {
 	t.Helper()
 	l, err := net.Listen(network, addr)
 	if err != nil {
@@ -126,6 +126,9 @@ func TestB12Transports(t *testing.T) {
 				{"shutdown", testShutdown},
 				{"shutdown with a reader", testShutdownReader},
 				{"back-pressure", testBackPressure},
+				{"flush writes", testFlushIsDirect},
+				{"flush never blocks", testFlushNeverBlocks},
+				{"flush together", testFlushTogether},
 			} {
 				t.Run(tt.name, func(t *testing.T) {
 					a, b := tr.dial(t)

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 )
@@ -39,11 +40,31 @@ func (c *cursor) uint(max uint64) uint64 {
 	if c.left == 0 {
 		return 0
 	}
-	t := c.next()
+	t := c.number()
 	if t.form != isUint || t.n > max {
 		c.fail(errType)
 	}
 	return t.n
+}
+
+// number is next, faster for the usual encodings of numbers. There is one.
+func (c *cursor) number() (t header) {
+	b := c.b
+	switch first := b[0]; {
+	case first < 0x80:
+		t = header{isUint, 1, uint64(first)}
+	case first == 0xcd && len(b) >= 3:
+		t = header{isUint, 3, uint64(binary.BigEndian.Uint16(b[1:]))}
+	case first == 0xce && len(b) >= 5:
+		t = header{isUint, 5, uint64(binary.BigEndian.Uint32(b[1:]))}
+	case first == 0xcf && len(b) >= 9:
+		t = header{isUint, 9, binary.BigEndian.Uint64(b[1:])}
+	default:
+		t = scan(b)
+	}
+	c.left--
+	c.b = b[t.head:]
+	return t
 }
 
 func (c *cursor) uint8() uint8   { return uint8(c.uint(math.MaxUint8)) }
@@ -55,7 +76,7 @@ func (c *cursor) int64() int64 {
 	if c.left == 0 {
 		return 0
 	}
-	t := c.next()
+	t := c.number()
 	if t.form != isInt && (t.form != isUint || t.n > math.MaxInt64) {
 		c.fail(errType)
 	}
@@ -87,6 +108,16 @@ func (c *cursor) string() string {
 
 // bytes gives a part of the message, not a copy.
 func (c *cursor) bytes() []byte {
+	if c.left == 0 {
+		return nil
+	}
+	if len(c.b) >= 2 && c.b[0] == 0xc4 {
+		c.left--
+		n := 2 + int(c.b[1])
+		b := c.b[2:n:n]
+		c.b = c.b[n:]
+		return b
+	}
 	switch t := c.next(); t.form {
 	case isNil:
 	case isBin:

@@ -102,7 +102,10 @@
 // Cancel, Attach, Query, Answer, Beat, Read, LogQuery and Heartbeat. So a long queue of bulk never
 // holds them up; an InputEnd stays behind the Input before it, an Ended behind the Result, and an
 // Assign behind the Brief, the Source and the Input that belong to it, as do Stop and Revoke behind
-// Assign.
+// Assign. Of an open job, a CancelTask and an InputEnd stay behind the Task before them, an Ended
+// behind the last Reply; a Call behind its Brief and the Snapshot of its shard, a Stop, a Revoke, a
+// Forget and a Retire behind the Call, and a Snapshot between the Returns of its shard. A Cancel
+// may overtake Tasks: those that come after the end of their request are dropped.
 //
 // # Credit
 //
@@ -112,6 +115,14 @@
 // each request before the first Credit. Further credit comes as Credit, as the receiver has dealt
 // with what came. A client that gives none is waiting; a peer that has given credit and takes
 // nothing for 10 seconds has stalled, and is closed.
+//
+// The messages of open jobs are under the same credit, and each costs 64 bytes more than its bytes,
+// so that empty ones have an end too: a Task the length of Data and Key and 64, from a client; a
+// Reply and a Partial the length of Data and 64, to a client. A message may be sent while the
+// credit is above 0, and takes it below 0 if need be. The Credit that a client gives for a request
+// also says what it has dealt with: each byte of it acknowledges so much of the Replies and
+// Partials, in the order in which they came. Nothing else between the server and its processes has
+// credit: the server has no more Calls on the way than it wants.
 //
 // # A submit, step by step
 //
@@ -149,6 +160,74 @@
 //
 // Assigns may run ahead of Dones: a process runs them in their order, one at a time. What has not
 // started when a process ends, or returns it, runs elsewhere.
+//
+// # An open job, step by step
+//
+// A Submit that has an Open makes an open job: a stream of tasks, each answered once.
+//
+//	client  Submit      request 1, the job, one Open, credit for 1 MiB of Replies
+//	client  Task        request 1, tag 1, data; at once, as long as credit lasts
+//	client  Task        request 1, tag 2, …
+//	server  Accepted    request 1, the job's id; or Error with request 1, and that was it
+//	server  Credit      stream 1, for further Tasks
+//	server  Reply       request 1, tag 2, succeeded, the result: as they are ready, in any order
+//	client  Credit      stream 1, what the Reply has cost: it will not be sent again
+//	server  Partial     request 1, tag 1, what the task has to say before its result
+//	client  CancelTask  request 1, tag 1
+//	server  Reply       request 1, tag 1, cancelled
+//	client  InputEnd    request 1: no more tasks; what was sent is still answered
+//	server  Reply       …
+//	server  Result      request 1: only with OpenSpec.Reduce, under the same credit
+//	server  Ended       request 1, state succeeded, or failed if a task has failed
+//
+// A Task gets exactly one Reply, whatever becomes of it, but for one with the flag one-way, which
+// gets one only if it does not succeed. Its attempts are repeated as those of other tasks are, so
+// that it may run more than once, but the first result counts and others are dropped. A Tag names a
+// Task until its Reply; then it may be used again. Every Task has its Reply before Ended. Records
+// of an Ended is the number of tasks that have succeeded; its Failure is that of the first that has
+// not.
+//
+// A program that the workers do not have by themselves needs its ProgramInfo: Handles above all. A
+// command as Mapper does too, whose Feed says how it is given the tasks.
+//
+// When the connection ends the job is cancelled, unless the Open has Keep: then the tasks that have
+// come go on, and within KeepMillis a client of the same identity may take the stream over:
+//
+//	client  Attach    request 4, the job, credit
+//	server  Accepted  request 4, the job
+//	server  Reply     request 4: every Reply and Partial that no Credit has acknowledged, in the
+//	                  order of before, and then new ones
+//
+// It may send what the first client might have sent, Tasks and InputEnd too, with its own request.
+// It does not know which of the last Tasks have arrived: those that need to run once have an ID. An
+// Attach while another client still has the stream takes it away from that one, which gets Error
+// with its request and kind busy.
+//
+// # A call, step by step
+//
+//	server   Brief     job 5, with its Open: once on each process's connection
+//	server   Snapshot  job 5, shard 3: where the state of the shard has to be restored
+//	server   Call      attempt 78 of job 5, data
+//	server   Call      attempt 79 …
+//	process  Partial   attempt 78: bytes or a status ahead of the result
+//	process  Return    attempt 78, status succeeded, the result
+//	process  Snapshot  job 5, shard 3: its state after so many tasks
+//	process  Return    attempt 79 …
+//	server   Forget    job 5
+//
+// Calls are like Assigns: a process runs both in one line, in their order, one at a time. Stop and
+// Revoke name a Call's attempt as they do an Assign's, and the answer is its Return. There is no
+// Verdict. A task that calls another sends Ask, and another Call may run until it is Told:
+//
+//	process  Ask   attempt 78, tag 1, program, data, more
+//	process  Ask   attempt 78, tag 2, program, data
+//	server   Call  attempt 90, on this process or another
+//	server   Told  attempt 78, tag 2, succeeded, the result
+//	server   Told  attempt 78, tag 1 …
+//	process  Return  attempt 78 …
+//
+// A server that is to replace a process sends it Retire: the process returns what it has not
+// started, sends the Snapshots of its shards, and Bye.
 //
 // # Errors
 //

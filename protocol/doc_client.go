@@ -21,6 +21,7 @@
 //	11 Image     bin    worker and process: SHA-256 of the binary it runs
 //	12 Host      str    name of the host, for people
 //	13 PID       u32
+//	14 Processes u32    worker: task processes that a slot may keep, each of another image; 0: 1
 //
 // # Proof: 2, control, from client process worker admin viewer
 //
@@ -77,7 +78,19 @@
 //	3 Info     ProgramInfo
 //	4 Image    bin  SHA-256 of the binary that has the program; none: the workers' own
 //	5 Path     str  where that binary is on the client's host
-//	6 Credit   i64  bytes of Result that the client takes before it sends Credit
+//	6 Credit   i64  bytes of Result, or of Replies, that the client takes before it sends Credit
+//	7 Open     [OpenSpec]  none: its inputs end before its reply begins; one: it is an open job
+//
+// # OpenSpec
+//
+//	0 Reduce      bool  the program's reducer gets all results, and makes the reply of the job
+//	1 Keep        bool  the job goes on without its client, for KeepMillis
+//	2 KeepMillis  i64   0: the server's default, an hour
+//	3 TaskMillis  i64   deadline of a Task that has none, from its arrival; 0: none
+//	4 IDMillis    i64   how long the ID of a Task is known after its Reply; 0: the default, 10 min
+//	5 Shards      u32   that keys are spread over: up to 4096; 0: 64
+//	6 QueueMax    u32   tasks without a Reply; a Task above it gets one at once: failed, busy.
+//	                    0: no such limit, credit for Tasks is withheld instead
 //
 // # JobSpec
 //
@@ -109,6 +122,11 @@
 //	23 KeyFields        u32
 //	24 Env              [str]     name=value
 //	25 Dir              str       where the commands run
+//	26 Feed             u32       open job: how Mapper gets its tasks, which are lines; see below
+//
+// Feed is 0 for a command that is kept running and answers each line with one, in turn; 1 for one
+// that gets many lines ahead; 2 for one that is started for each line, whose whole output is the
+// answer.
 //
 // # Param
 //
@@ -119,11 +137,16 @@
 //
 // What the coordinator must know of a program that its workers do not have themselves.
 //
-//	0 Fold      u32   0 none, 1 sum, 2 count, 3 min, 4 max, 5 first, 6 distinct
-//	1 Combines  bool
-//	2 Reduces   bool  it has a reducer, or a fold
-//	3 Reducers  u32   its default
-//	4 Sort      u32   its default
+//	0 Fold         u32   0 none, 1 sum, 2 count, 3 min, 4 max, 5 first, 6 distinct
+//	1 Combines     bool
+//	2 Reduces      bool  it has a reducer, or a fold
+//	3 Reducers     u32   its default
+//	4 Sort         u32   its default
+//	5 Maps         bool  it has a mapper
+//	6 Handles      bool  it has a handler: there may be open jobs of it
+//	7 Stateful     bool  its handler keeps a state for each shard
+//	8 Associative  bool  its reducer may get some results at first, and what it made of them later
+//	9 Snapshots    u32   tasks between two Snapshots of a shard; 0: 1000
 //
 // # Inputs: 11, control, from client admin
 //
@@ -145,7 +168,7 @@
 //
 // # InputEnd: 13, control, from client admin
 //
-// The job has all its inputs. A line that was to go on ends here.
+// The job has all its inputs, or tasks. A line that was to go on ends here.
 //
 //	1 Request  u64
 //
@@ -195,7 +218,7 @@
 //	3 Failure   [Failure]  one unless it has succeeded
 //	4 Counters  [Counter]  of the committed attempts
 //	5 Bytes     i64        of the reply, whether it was sent or not
-//	6 Records   i64        of the output
+//	6 Records   i64        of the output; of an open job: tasks that have succeeded
 //	7 CRC       u32        CRC-32C (Castagnoli) of the reply
 //	8 Millis    i64        from submission to end
 //	9 Files     [str]      of an output folder
@@ -210,7 +233,7 @@
 //
 // The receiver may send that many further bytes of a stream.
 //
-//	1 Stream  u64  of Input or Result
+//	1 Stream  u64  of Input or Result; the request of an open job
 //	2 Bytes   i64
 //
 // # Cancel: 19, control, urgent, from client admin
@@ -223,7 +246,8 @@
 //
 // # Attach: 20, control, urgent, from client admin viewer
 //
-// Asks for the reply of a job, running or ended, as its Submit would get it.
+// Asks for the reply of a job, running or ended, as its Submit would get it. That of an open job
+// takes its stream over.
 //
 //	1 Request  u64
 //	2 Job      bin   16 bytes
@@ -235,10 +259,11 @@
 // One or more Answers come back, or one Error.
 //
 //	1 Request  u64
-//	2 What     u32  1 jobs, 2 job, 3 workers, 4 stats, 5 logs, 6 drain
+//	2 What     u32  1 jobs, 2 job, 3 workers, 4 stats, 5 logs, 6 drain, 7 reload
 //	3 Job      bin  16 bytes: which one, for job and logs
 //
-// Drain stops the coordinator from accepting jobs, and is answered when the last has ended.
+// Drain stops the coordinator from accepting jobs, and is answered when the last has ended. Reload
+// replaces the task processes, slot by slot, and is answered when that is over.
 //
 // # Answer: 22, control, urgent, from coordinator
 //
@@ -267,6 +292,22 @@
 //	10 Failure   [Failure]    none or one
 //	11 Counters  [Counter]
 //	12 Reply     i64          bytes of the reply, kept or being sent
+//	13 Tasks     [TaskCounts] one of an open job; else none
+//
+// # TaskCounts
+//
+// The tasks of an open job by their state now, and what else is counted.
+//
+//	0 Waiting    u64  for another attempt
+//	1 Queued     u64
+//	2 Running    u64  sent to a process
+//	3 Succeeded  u64
+//	4 Failed     u64
+//	5 TimedOut   u64
+//	6 Cancelled  u64
+//	7 Lost       u64
+//	8 Retried    u64  attempts that were followed by another
+//	9 Late       u64  Returns that nobody waited for any more
 //
 // # WorkerInfo
 //
@@ -294,4 +335,71 @@
 //	2 Data     bin   what it printed
 //	3 Dropped  i64   bytes cut from the middle
 //	4 Shared   bool  several attempts ran: it may be another's
+//
+// # Task: 23, bulk, from client admin
+//
+// A task of an open job, under credit. Fields at its end that are zero need not be sent; that is so
+// for every message, but here it pays.
+//
+//	1 Request   u64
+//	2 Tag       u64  chosen by the client; not in use in this request
+//	3 Data      bin  what it works on: up to 3 MiB, otherwise its Reply is failed, too-large
+//	4 Key       bin  tasks of one key run one after the other, in their order; none: anywhere
+//	5 Millis    i64  deadline from its arrival; 0: that of the OpenSpec
+//	6 Priority  u8   among the tasks without a key: 1 (first) to 8; 0 is 5
+//	7 ID        str  idempotency key, up to 64 bytes; see below
+//	8 Flags     u8   the sum of 1 all and 2 one-way
+//
+// A key has up to 1,024 bytes. Its shard is its XXH64 (seed 0) modulo Shards, and 1 more: numbers
+// of shards begin at 1. A Task with an ID that another one of the job has, which is not answered or
+// was answered less than IDMillis ago, does not run: it gets the same Reply, with Again.
+//
+// One with the flag all goes to each shard, and its result is what the program's reducer makes of
+// theirs. One-way: no Reply if it succeeds.
+//
+// # Reply: 24, bulk, from coordinator
+//
+// The end of a Task, under credit.
+//
+//	1 Request   u64
+//	2 Tag       u64
+//	3 State     u8         3 succeeded, 4 failed, 5 timed-out, 6 cancelled, 7 lost
+//	4 Data      bin        the result
+//	5 Attempts  u16        that were started; 0: it never ran
+//	6 Worker    str        that the last one ran on; "": none
+//	7 Epoch     u32        of the key's shard: how often that has moved
+//	8 Again     bool       an earlier Task of the same ID got this result
+//	9 Failure   [Failure]  one unless it has succeeded; else none
+//
+// # Partial: 25, bulk, from process worker coordinator
+//
+// What a task says before its Reply, under credit to the client. A repeated attempt says it again:
+// what came with another Number is void then. From a process Stream is the attempt, Tag and Number
+// are 0.
+//
+//	1 Stream  u64  the request; from a process: the attempt
+//	2 Tag     u64
+//	3 Number  u16  of the attempt, counted from 1
+//	4 Status  str  how far it is; "": Data
+//	5 Data    bin
+//
+// # CancelTask: 26, control, from client admin
+//
+// Ends a Task. Its Reply follows: cancelled, or what it has become meanwhile. A Tag that is not in
+// use is no error: the Reply may be under way.
+//
+//	1 Request  u64
+//	2 Tag      u64
+//
+// # ShardMoved: 27, control, from coordinator
+//
+// A shard of a stateful job lives in another process from here on. It comes before the Replies of
+// that process, unless it overtook those of the one before that wait for credit.
+//
+//	1 Request   u64
+//	2 Shard     u32   counted from 1
+//	3 Epoch     u32   as in Reply: 1 the first time
+//	4 Lost      bool  its process has died: what came after the snapshot is not in its state
+//	5 Restored  bool  its state is that of a snapshot; false: it is empty
+//	6 Behind    u64   tasks that had succeeded after that snapshot
 package protocol

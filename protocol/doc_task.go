@@ -5,13 +5,17 @@
 //
 // # Brief: 40, control, from coordinator
 //
-// Tells a process about a job, before its first Assign. The spec has no default left open.
+// Tells a process about a job, before its first Assign or Call. The specs have no default left
+// open.
 //
 //	1 Job         u64
-//	2 ID          bin      16 bytes
+//	2 ID          bin         16 bytes
 //	3 Spec        JobSpec
-//	4 Partitions  u32      tasks of the reduce stage; 0: there is none
-//	5 Stages      u32      number of the last stage, which writes the output
+//	4 Partitions  u32         tasks of the reduce stage; 0: there is none
+//	5 Stages      u32         number of the last stage, which writes the output
+//	6 Open        [OpenSpec]  none, or that of an open job: Partitions is 0, Stages 1
+//	7 Info        ProgramInfo what the server goes by: a shard that it takes for one with a state
+//	                          has one
 //
 // # Source: 41, bulk, from coordinator
 //
@@ -50,14 +54,15 @@
 //
 // # Stop: 43, control, from coordinator
 //
-// Ends an attempt, running or not; a Done follows in any case, if it has not been sent yet.
+// Ends an attempt, running or not; a Done, or a Return, follows in any case, if it has not been
+// sent yet.
 //
 //	1 Attempt  u64
 //
 // # Revoke: 44, control, from coordinator
 //
-// Takes back an attempt that has not started: the answer is a Done of status returned. When it is
-// too late, its real Done is the answer.
+// Takes back an attempt that has not started: the answer is a Done, or a Return, of status
+// returned. When it is too late, its real Done or Return is the answer.
 //
 //	1 Attempt  u64
 //
@@ -105,6 +110,76 @@
 //	2 Bytes    i64  of input read so far
 //	3 Status   str  what the task has last said of itself
 //
+// # Call: 49, bulk, from coordinator
+//
+// Has a process run a task of an open job, behind those of before.
+//
+//	1  Attempt  u64
+//	2  Job      u64
+//	3  Data     bin   what the task works on; of a reduce: see below
+//	4  Task     u32   its number in the job
+//	5  Number   u16   of the attempt, counted from 1 within the task; 0 is 1
+//	6  Millis   i64   until its deadline, from the arrival of the Call; 0: none
+//	7  Shard    u32   counted from 1; 0: none
+//	8  Key      bin
+//	9  Op       u8    0 the program's handler, 1 its reducer
+//	10 More     bool  Op 1: Data goes on in the next Call of the attempt
+//
+// A reduce gets the results of tasks, under an empty key. Data is a list of them, each with its
+// length ahead, as an unsigned varint (seven bits a byte, the lowest first, 0x80 set in all but the
+// last). A result may go on in the next Call. Its own result is all that the reducer emits, one
+// value behind the other; of one that is Associative it may become a value of another reduce.
+//
+// # Return: 50, bulk, from process worker
+//
+// Ends a Call.
+//
+//	1 Attempt   u64
+//	2 Status    u8         as in Done, but for no-source
+//	3 Data      bin        the result, up to 3 MiB
+//	4 Nanos     i64        run time, without waiting behind others
+//	5 Counters  [Counter]
+//	6 Failure   [Failure]  none or one
+//
+// # Retire: 51, control, from coordinator
+//
+// The process is to start nothing more. It returns what it has not started, sends a Snapshot of
+// each of its shards when what runs has ended, then Bye.
+//
+//	1 Reason  str  for people
+//
+// # Ask: 52, bulk, from process worker
+//
+// A task calls another, of a program of the same binary. Its attempt waits, and its process runs
+// other Calls, until it has been Told of each Ask.
+//
+//	1 Attempt  u64   that asks
+//	2 Tag      u64   chosen by the process; not in use by this attempt
+//	3 Program  str
+//	4 Data     bin
+//	5 More     bool  another Ask of the same call follows
+//
+// # Told: 53, bulk, from coordinator
+//
+// Ends an Ask.
+//
+//	1 Attempt  u64
+//	2 Tag      u64
+//	3 State    u8         as in Reply
+//	4 Data     bin        the result
+//	5 Failure  [Failure]  one unless it has succeeded; else none
+//
+// # Snapshot: 54, bulk, from process worker coordinator
+//
+// The state of a shard of a stateful job. From a process: it is to be kept, and holds what the
+// Returns before it have done. To a process, before the first Call of the shard: it is to be
+// restored.
+//
+//	1 Job    u64
+//	2 Shard  u32  counted from 1
+//	3 Tasks  u64  that have succeeded before it, since the shard began
+//	4 Data   bin  up to 3 MiB
+//
 // # Messages between the coordinator and workers
 //
 // A worker's own connection, its control connection, carries these. Its local task processes have
@@ -112,7 +187,11 @@
 //
 // # Start: 60, control, from coordinator
 //
-// Asks for a process of an image on a slot. The slot is idle; its process is replaced.
+// Tells which image is wanted on a slot from now on: one of its processes is to be of that image
+// and is replaced when it ends. The slot is idle. Its processes of other images go on, and are not
+// replaced; the coordinator kills those that are too many by the worker's Hello. A Start of the
+// image that is wanted already changes nothing. When the image cannot be had, Exited says why, and
+// the one before is still wanted.
 //
 //	1 Slot   u32
 //	2 Image  bin  SHA-256 of a binary; none: the worker's own
@@ -120,11 +199,12 @@
 //
 // # Kill: 61, control, from coordinator
 //
-// Ends the process of a slot: SIGTERM to its tree, SIGKILL after the grace time. A new one is
-// started in its place.
+// Ends a process of a slot: SIGTERM to its tree, SIGKILL after the grace time. If its image is the
+// one that is wanted, a new one is started in its place. A process that is not there is no error.
 //
 //	1 Slot         u32
 //	2 GraceMillis  u32
+//	3 PID          u32  0: the process of the image that is wanted
 //
 // # Exited: 62, control, from worker
 //
@@ -137,6 +217,7 @@
 //	5 Words   str  "exited with status 3", "killed (signal 9)"
 //	6 Log     str  the last lines that it printed
 //	7 Failed  str  why it could not be started, or ""
+//	8 Image   bin  Failed: that of the Start, if one was the reason to start it
 //
 // # Read: 63, control, urgent, from coordinator
 //
@@ -168,5 +249,5 @@
 // The worker lives. It sends one each Welcome.BeatMillis.
 //
 //	1 Running  u32    attempts
-//	2 PIDs     [u32]  process id by slot; 0 where none runs
+//	2 PIDs     [u32]  id of the process of the image that is wanted, by slot; 0 where none runs
 package protocol

@@ -36,7 +36,7 @@ func FromJob(j fanfold.Job) JobSpec {
 	if c := j.Command; c != nil {
 		s.Mapper, s.Combiner, s.Reducer = c.Mapper, c.Combiner, c.Reducer
 		s.Aggregate, s.Separator, s.KeyFields = c.Aggregate, c.Separator, unsigned(c.KeyFields)
-		s.Env, s.Dir = c.Env, c.Dir
+		s.Env, s.Dir, s.Feed = c.Env, c.Dir, uint32(c.Feed)
 	}
 	return s
 }
@@ -81,6 +81,7 @@ func (s *JobSpec) Job() fanfold.Job {
 			KeyFields: int(s.KeyFields),
 			Env:       s.Env,
 			Dir:       s.Dir,
+			Feed:      fanfold.Feed(s.Feed),
 		}
 	}
 	return j

@@ -16,41 +16,67 @@ type lane struct {
 	spare  []byte
 }
 
+// messageRoom is room for a message, but for its data: most need no more. Few idle connections fill
+// more than twice of that.
+const messageRoom = 256
+
+// dataLen is the length of the data of a message that may have much.
+func dataLen(v Body) int {
+	switch m := v.(type) {
+	case *Input:
+		return len(m.Data)
+	case *Result:
+		return len(m.Data)
+	case *Task:
+		return len(m.Data)
+	case *Reply:
+		return len(m.Data)
+	case *Partial:
+		return len(m.Data)
+	case *Call:
+		return len(m.Data)
+	case *Return:
+		return len(m.Data)
+	}
+	return 0
+}
+
 // add puts a message into the last frame or into a new one.
 func (l *lane) add(v Body, isBulk bool, most int) error {
-	before := *l
-	if !l.open || isBulk && !l.inBulk {
-		l.begin(isBulk)
+	if room := messageRoom + dataLen(v); room > cap(l.buf)-len(l.buf) {
+		l.buf = grown(l.buf, room)
 	}
-	at := len(l.buf)
-	l.buf = appendMessage(l.buf, v)
-	size := len(l.buf) - at
-	if err := vet(l.buf[at:], most); err != nil {
-		before.buf = l.buf[:len(before.buf)]
-		*l = before
-		return fanfold.Errorf(fanfold.KindTooLarge, "send "+v.kind().String(), "%w", err)
+	buf, frame := l.buf, l.frame
+	begins := !l.open || isBulk && !l.inBulk
+	if begins {
+		frame = len(buf)
+		buf = append(buf, 0, 0, 0, 0)
 	}
-	if at > l.frame+4 && len(l.buf)-l.frame-4 > frameCut {
-		l.buf = append(l.buf, 0, 0, 0, 0) // the message gets a frame of its own
-		copy(l.buf[at+4:], l.buf[at:at+size])
-		l.frame, l.inBulk = at, isBulk
+	at := len(buf)
+	buf = appendMessage(buf, v)
+	if size := len(buf) - at; size > frameCut || size > most {
+		if err := vet(buf[at:], most); err != nil {
+			l.buf = buf[:len(l.buf)]
+			return fanfold.Errorf(fanfold.KindTooLarge, "send "+v.kind().String(), "%w", err)
+		}
 	}
-	binary.BigEndian.PutUint32(l.buf[l.frame:], uint32(len(l.buf)-l.frame-4))
+	if begins {
+		l.open, l.inBulk = true, isBulk
+	} else if len(buf)-frame-4 > frameCut {
+		buf = append(buf, 0, 0, 0, 0) // the message gets a frame of its own
+		copy(buf[at+4:], buf[at:])
+		frame, l.inBulk = at, isBulk
+	}
+	binary.BigEndian.PutUint32(buf[frame:], uint32(len(buf)-frame-4))
+	l.buf, l.frame = buf, frame
 	return nil
 }
 
-func (l *lane) begin(isBulk bool) {
-	l.frame, l.open, l.inBulk = len(l.buf), true, isBulk
-	l.buf = append(l.buf, 0, 0, 0, 0)
-}
-
-// vet refuses a message that the peer would not take. Only a long one can have too many elements.
+// vet refuses a long message that the peer would not take. Only a long one can have too many
+// elements.
 func vet(msg []byte, most int) error {
 	if len(msg) > most {
 		return errors.New("the message is longer than a frame may be")
-	}
-	if len(msg) <= frameCut {
-		return nil
 	}
 	_, _, err := check(msg, ElementsMax)
 	return err
@@ -66,6 +92,8 @@ func (l *lane) take() []byte {
 // giveBack drops buffers that a burst has left large.
 func (l *lane) giveBack() {
 	if len(l.buf) == 0 && cap(l.buf)+cap(l.spare) > keepMax {
+		recycle(l.buf)
+		recycle(l.spare)
 		l.buf, l.spare = nil, nil
 	}
 }

@@ -23,6 +23,9 @@ const BlockMax = 128 << 10
 // them, so that short inputs wait for nothing.
 const InputWindow = 256 << 10
 
+// TaskCost is what a Task, a Reply or a Partial costs of credit besides its Data and Key, in bytes.
+const TaskCost = 64
+
 // The limits of what is in a frame.
 const (
 	DepthMax    = 16      // arrays in arrays, the message itself counted
@@ -41,9 +44,10 @@ const (
 	QueueMax     = 1 << 20          // bytes queued, above which bulk is refused; see Conn.Send
 	WriteTimeout = 10 * time.Second // for writeMax bytes; see Conn.SetWriteTimeout
 
-	frameCut = 32 << 10  // bytes of a frame that several messages share
-	writeMax = 256 << 10 // bytes of one write call
-	keepMax  = 256 << 10 // bytes of a buffer that is kept although it is not in use
+	frameCut  = 32 << 10  // bytes of a frame that several messages share
+	writeMax  = 256 << 10 // bytes of one write call
+	directMax = 64 << 10  // bytes that a Flush writes itself
+	keepMax   = 256 << 10 // bytes of a buffer that is kept although it is not in use
 )
 
 // The limits of reading.
@@ -73,6 +77,9 @@ const (
 	ParamsMax   = 1024     // parameters, arguments and environment entries, each
 	ReducersMax = 1 << 15
 	CountersMax = 4096
+	KeyMax      = 1024 // of a Task
+	ShardsMax   = 4096 // of an open job
 
-	prioritiesMax = 7
+	TaskPriorityMax = 8 // of a Task: 1 is the first
+	prioritiesMax   = 7 // of a job: 0 is the first
 )

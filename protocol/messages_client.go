@@ -29,17 +29,9 @@ func (m *Submit) Validate() error {
 		exact("image", m.Image, imageLen),
 		texts(PathMax, m.Path),
 		sizes(m.Credit),
-		must(len(m.Open) <= 1, "more than one open specification"),
-		m.open(),
+		openSpecs(m.Open),
 		m.Job.Validate(),
 	)
-}
-
-func (m *Submit) open() error {
-	if len(m.Open) == 0 {
-		return nil
-	}
-	return m.Open[0].Validate()
 }
 
 // Inputs adds inputs by path, in order.

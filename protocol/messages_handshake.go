@@ -19,6 +19,9 @@ type Hello struct {
 	Image    []byte // worker: SHA-256 of its own binary, which runs jobs without an image
 	Host     string // name of the host, for people
 	PID      uint32
+	// Processes is how many task processes a slot of the worker may keep, each of another image; 0
+	// and 1: the one that is in use.
+	Processes uint32
 }
 
 func (*Hello) kind() Kind { return KindHello }

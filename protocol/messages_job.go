@@ -79,6 +79,7 @@ type JobSpec struct {
 	KeyFields       uint32
 	Env             []string
 	Dir             string // that commands run in, where the worker has it
+	Feed            uint32 // of an open job: how Mapper is given its tasks
 }
 
 // Validate checks what the types do not. An error of fanfold.KindUsage is about the job, and does
@@ -119,6 +120,7 @@ func (s *JobSpec) sense() error {
 		must(s.Format <= uint32(fanfold.FormatJSON), "no such format"),
 		must(s.MaxAttempts <= math.MaxUint8, "too many attempts"),
 		must(s.Priority <= prioritiesMax, "a priority is 0 to 7"),
+		must(s.Feed <= uint32(fanfold.FeedPerTask), "no such way to feed a command"),
 	)
 }
 
@@ -129,4 +131,10 @@ type ProgramInfo struct {
 	Reduces  bool // has a reducer, or a fold
 	Reducers uint32
 	Sort     uint32
+
+	Maps        bool // it has a mapper
+	Handles     bool // it has a handler
+	Stateful    bool
+	Associative bool
+	Snapshots   uint32 // tasks between two snapshots of a shard
 }

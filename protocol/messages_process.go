@@ -13,6 +13,9 @@ type Brief struct {
 	Spec       JobSpec
 	Partitions uint32
 	Stages     uint32 // number of the last stage
+
+	Open []OpenSpec // none: the job is closed
+	Info ProgramInfo
 }
 
 func (*Brief) kind() Kind { return KindBrief }
@@ -22,6 +25,7 @@ func (m *Brief) Validate() error {
 	return cmp.Or(
 		must(len(m.ID) == jobLen, "a job's id must have 16 bytes"),
 		must(m.Partitions <= ReducersMax, "too many partitions"),
+		openSpecs(m.Open),
 		m.Spec.Validate(),
 	)
 }

@@ -11,7 +11,8 @@ const (
 	QueryWorkers
 	QueryStats
 	QueryLogs
-	QueryDrain // stop accepting jobs; answered when the running ones have ended
+	QueryDrain  // stop accepting jobs; answered when the running ones have ended
+	QueryReload // replace the task processes, slot by slot; answered when that is over
 )
 
 // Query asks the coordinator something; one Answer comes back, or an Error.
@@ -43,6 +44,22 @@ type JobInfo struct {
 	Failure  []Failure
 	Counters []Counter
 	Reply    int64 // bytes of the reply, kept or being sent
+
+	Tasks []TaskCounts // one of an open job, none of others
+}
+
+// TaskCounts are the tasks of an open job by state, and what else is counted.
+type TaskCounts struct {
+	Waiting   uint64 // for another attempt
+	Queued    uint64
+	Running   uint64
+	Succeeded uint64
+	Failed    uint64
+	TimedOut  uint64
+	Cancelled uint64
+	Lost      uint64
+	Retried   uint64 // attempts that were followed by another
+	Late      uint64 // returns of attempts that nobody waited for any more
 }
 
 // WorkerInfo is a row of the worker list.
@@ -82,7 +99,8 @@ func (*Answer) kind() Kind { return KindAnswer }
 func (m *Answer) Validate() error {
 	for i := range m.Jobs {
 		j := &m.Jobs[i]
-		err := cmp.Or(exact("job", j.Job, jobLen), failures(j.Failure), counters(j.Counters))
+		err := cmp.Or(exact("job", j.Job, jobLen), failures(j.Failure), counters(j.Counters),
+			must(len(j.Tasks) <= 1, "more than one count of tasks"))
 		if err != nil {
 			return err
 		}

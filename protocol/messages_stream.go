@@ -2,39 +2,40 @@ package protocol
 
 import (
 	"cmp"
+	"encoding/binary"
+	"errors"
 
 	"github.com/fanfold/fanfold"
 )
 
 // OpenSpec makes a Submit an open job.
 type OpenSpec struct {
-	Reduce      bool   // apply the program's reducer to all results, for the reply of the job
-	Keep        bool   // when the client's connection ends, go on, and keep what it did not get
-	KeepMillis  int64  // for so long; 0: the coordinator's default
-	TaskMillis  int64  // deadline of a task that has none, from its arrival; 0: none
-	IDMillis    int64  // for how long an ID is remembered after its task ended; 0: the default
-	Shards      uint32 // of keys; 0: fanfold.DefaultShards
-	QueueMax    uint32 // tasks not answered; one above it is refused as busy. 0: credit is withheld
-	Stateful    bool   // of the program, as are those that follow
-	Associative bool
-	Snapshots   uint32 // tasks between two snapshots of a shard
-	Feed        uint32 // of a command: one of the constants below
+	Reduce     bool   // apply the program's reducer to all results, for the reply of the job
+	Keep       bool   // when the client's connection ends, go on, and keep what it did not get
+	KeepMillis int64  // for so long; 0: the coordinator's default
+	TaskMillis int64  // deadline of a task that has none, from its arrival; 0: none
+	IDMillis   int64  // for how long an ID is remembered after its task ended; 0: the default
+	Shards     uint32 // of keys; 0: fanfold.DefaultShards
+	QueueMax   uint32 // tasks not answered; one above it is refused as busy. 0: credit is withheld
 }
-
-// How a command of an open job is fed.
-const (
-	FeedKept      uint32 = iota // one line, one answer, in turn, by a process that is kept
-	FeedPipelined               // lines ahead of answers
-	FeedPerTask                 // a process per task
-)
 
 // Validate checks what the types do not.
 func (s *OpenSpec) Validate() error {
 	return cmp.Or(
 		sizes(s.KeepMillis, s.TaskMillis, s.IDMillis),
 		must(s.Shards <= ShardsMax, "too many shards"),
-		must(s.Feed <= FeedPerTask, "no such way to feed a command"),
 	)
+}
+
+// openSpecs is the rule for a field that has none or one.
+func openSpecs(list []OpenSpec) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if len(list) > 1 {
+		return errors.New("more than one open specification")
+	}
+	return list[0].Validate()
 }
 
 // The flags of a Task.
@@ -42,12 +43,6 @@ const (
 	TaskAll    uint8 = 1 << iota // to each shard, and the results through the reducer
 	TaskOneWay                   // no Reply but for a failure
 )
-
-// ShardsMax bounds the shards of a job.
-const ShardsMax = 4096
-
-// TaskCost is what a Task, a Reply or a Partial costs of credit besides its Data and Key, in bytes.
-const TaskCost = 64
 
 // Task is one task of an open job.
 type Task struct {
@@ -65,16 +60,17 @@ func (*Task) kind() Kind { return KindTask }
 
 // Validate checks what the types do not.
 func (m *Task) Validate() error {
+	if len(m.ID)|len(m.Key)|int(m.Priority)|int(m.Flags) == 0 && m.Millis >= 0 {
+		return nil // as most are
+	}
 	return cmp.Or(
 		texts(NameMax, m.ID),
 		must(len(m.Key) <= KeyMax, "the key is too long"),
-		must(m.Priority <= 8, "no such priority"),
+		must(m.Priority <= TaskPriorityMax, "no such priority"),
+		must(m.Flags <= TaskAll|TaskOneWay, "no such flags"),
 		sizes(m.Millis),
 	)
 }
-
-// KeyMax bounds the key of a Task.
-const KeyMax = 1024 // bytes
 
 // Reply ends a Task.
 type Reply struct {
@@ -83,7 +79,7 @@ type Reply struct {
 	State    uint8
 	Data     []byte
 	Attempts uint16
-	Worker   []byte // its name: a str
+	Worker   string
 	Epoch    uint32 // of the key's shard: how often that has moved
 	Again    bool   // an earlier task of the same ID got this result
 	Failure  []Failure
@@ -93,9 +89,17 @@ func (*Reply) kind() Kind { return KindReply }
 
 // Validate checks what the types do not.
 func (m *Reply) Validate() error {
+	if m.State == uint8(fanfold.Succeeded) && len(m.Failure) == 0 {
+		return nil
+	}
+	return ending(m.State, m.Failure)
+}
+
+// ending is the rule for what became of a task.
+func ending(state uint8, list []Failure) error {
 	return cmp.Or(
-		must(m.State >= uint8(fanfold.Succeeded) && m.State <= uint8(fanfold.Lost), "no such state"),
-		failures(m.Failure),
+		must(state >= uint8(fanfold.Succeeded) && state <= uint8(fanfold.Lost), "no such state"),
+		failures(list),
 	)
 }
 
@@ -111,7 +115,12 @@ type Partial struct {
 func (*Partial) kind() Kind { return KindPartial }
 
 // Validate checks what the types do not.
-func (m *Partial) Validate() error { return texts(TextMax, m.Status) }
+func (m *Partial) Validate() error {
+	if m.Status == "" {
+		return nil
+	}
+	return texts(TextMax, m.Status)
+}
 
 // CancelTask ends a Task, whose Reply follows.
 type CancelTask struct {
@@ -132,6 +141,14 @@ type ShardMoved struct {
 }
 
 func (*ShardMoved) kind() Kind { return KindShardMoved }
+
+// Validate checks what the types do not.
+func (m *ShardMoved) Validate() error { return shard(m.Shard) }
+
+// shard is the rule for a field that names one.
+func shard(n uint32) error {
+	return must(n >= 1 && n <= ShardsMax, "there is no such shard")
+}
 
 // What a Call asks for.
 const (
@@ -157,7 +174,15 @@ func (*Call) kind() Kind { return KindCall }
 
 // Validate checks what the types do not.
 func (m *Call) Validate() error {
-	return cmp.Or(must(m.Op <= OpReduce, "no such call"), sizes(m.Millis))
+	if m.Op == OpHandle && m.Millis >= 0 && m.Shard == 0 && len(m.Key) == 0 {
+		return nil // as most are
+	}
+	return cmp.Or(
+		must(m.Op <= OpReduce, "no such call"),
+		must(m.Shard <= ShardsMax, "too many shards"),
+		must(len(m.Key) <= KeyMax, "the key is too long"),
+		sizes(m.Millis),
+	)
 }
 
 // Return ends a Call.
@@ -174,14 +199,22 @@ func (*Return) kind() Kind { return KindReturn }
 
 // Validate checks what the types do not.
 func (m *Return) Validate() error {
+	if m.Status == StatusSucceeded && len(m.Data) <= fanfold.PayloadMax && m.Nanos >= 0 &&
+		len(m.Counters)|len(m.Failure) == 0 {
+		return nil // as most are
+	}
 	return cmp.Or(
 		must(m.Status >= StatusSucceeded && m.Status <= StatusTimeout, "no such status"),
 		must(m.Status != StatusNoSource, "a task of an open job has no sources"),
+		payload(m.Data),
 		sizes(m.Nanos),
 		failures(m.Failure),
 		counters(m.Counters),
 	)
 }
+
+// payload is the rule for the result of a task, or the state of a shard.
+func payload(b []byte) error { return must(len(b) <= fanfold.PayloadMax, "it is too long") }
 
 // Retire asks a process to start nothing more, to return what it has not started, and to end.
 type Retire struct {
@@ -206,7 +239,7 @@ type Ask struct {
 func (*Ask) kind() Kind { return KindAsk }
 
 // Validate checks what the types do not.
-func (m *Ask) Validate() error { return texts(NameMax, m.Program) }
+func (m *Ask) Validate() error { return texts(labelMax, m.Program) }
 
 // Told ends an Ask.
 type Told struct {
@@ -221,14 +254,11 @@ func (*Told) kind() Kind { return KindTold }
 
 // Validate checks what the types do not.
 func (m *Told) Validate() error {
-	return cmp.Or(
-		must(m.State >= uint8(fanfold.Succeeded) && m.State <= uint8(fanfold.Lost), "no such state"),
-		failures(m.Failure),
-	)
+	return cmp.Or(ending(m.State, m.Failure), payload(m.Data))
 }
 
-// Snapshot is the state of a shard: from a process, that which is to be kept; to a process, ahead of
-// the shard's first Call, that which it is to restore.
+// Snapshot is the state of a shard: from a process, that which is to be kept; to a process, ahead
+// of the shard's first Call, that which it is to restore.
 type Snapshot struct {
 	Job   uint64
 	Shard uint32 // counted from 1
@@ -237,3 +267,25 @@ type Snapshot struct {
 }
 
 func (*Snapshot) kind() Kind { return KindSnapshot }
+
+// Validate checks what the types do not.
+func (m *Snapshot) Validate() error { return cmp.Or(shard(m.Shard), payload(m.Data)) }
+
+// AppendValue appends a value to the Data of a Call of OpReduce: its length as a uvarint, and
+// itself.
+func AppendValue(dst, v []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(v))), v...)
+}
+
+// NextValue cuts the first value off such a list, of which it is a part. An error of
+// fanfold.KindProtocol says that there is none.
+func NextValue(list []byte) (v, rest []byte, err error) {
+	n, size := binary.Uvarint(list)
+	if size <= 0 || n > uint64(len(list)-size) {
+		return nil, nil, errValues
+	}
+	list = list[size:]
+	return list[:n:n], list[n:], nil
+}
+
+var errValues = fanfold.Errorf(fanfold.KindProtocol, "read values", "the list is cut short")

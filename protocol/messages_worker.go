@@ -4,7 +4,7 @@ import (
 	"cmp"
 )
 
-// Start asks a worker for a process of an image on a slot. The slot is idle.
+// Start tells a worker which image is wanted on a slot from now on. The slot is idle.
 type Start struct {
 	Slot  uint32
 	Image []byte // SHA-256; empty: the worker's own
@@ -18,11 +18,12 @@ func (m *Start) Validate() error {
 	return cmp.Or(exact("image", m.Image, imageLen), texts(PathMax, m.Path))
 }
 
-// Kill asks a worker to end the process of a slot: SIGTERM to its tree, and SIGKILL after the grace
-// time. A new process is started in its place.
+// Kill asks a worker to end a process of a slot: SIGTERM to its tree, and SIGKILL after the grace
+// time. If its image is the one that is wanted, a new process is started in its place.
 type Kill struct {
 	Slot        uint32
 	GraceMillis uint32
+	PID         uint32 // 0: the one of the image that is wanted
 }
 
 func (*Kill) kind() Kind { return KindKill }
@@ -36,13 +37,14 @@ type Exited struct {
 	Words  string // "killed (signal 9)", "exited with status 3"
 	Log    string // the last lines that it printed
 	Failed string // a process that could not be started: why
+	Image  []byte // Failed: that of the Start
 }
 
 func (*Exited) kind() Kind { return KindExited }
 
 // Validate checks what the types do not.
 func (m *Exited) Validate() error {
-	return texts(TextMax, m.Words, m.Log, m.Failed)
+	return cmp.Or(texts(TextMax, m.Words, m.Log, m.Failed), exact("image", m.Image, imageLen))
 }
 
 // Read asks a worker for a file of an attempt, as Result messages under credit.

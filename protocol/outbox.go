@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -17,13 +18,17 @@ var (
 
 // outbox is what a Conn has to write, and the state that Send and the writer share.
 type outbox struct {
-	wake  chan struct{} // holds one: there is something to write; never closed
-	limit atomic.Int64  // nanoseconds that a write may take; 0: any
+	wake  chan struct{}    // holds one: the writer is to write; never closed
+	limit atomic.Int64     // nanoseconds that a write may take; 0: any
+	some  func([]byte) int // writes what the transport takes at once; nil: no way to do that
 
 	mu       sync.Mutex // guards what follows
 	urgent   lane       // goes first
 	ordered  lane
-	queued   int // bytes in both lanes, and taken but not yet written
+	writing  bool   // by the writer, or in a Flush: whoever sets it writes all there is
+	again    bool   // another Flush came during that of one who writes
+	rest     []byte // what the transport did not take of a Flush: goes before the lanes
+	queued   int    // bytes in both lanes, and taken but not yet written
 	queueMax int
 	mark     int           // queued behind the last bulk message, while that is above queueMax
 	bulkMax  int           // bytes of a bulk frame that the peer takes
@@ -33,7 +38,8 @@ type outbox struct {
 	drained  chan struct{} // closed when queued falls, or dead is set; nil while nobody waits
 }
 
-func (o *outbox) init() {
+func (o *outbox) init(rw io.ReadWriteCloser) {
+	o.some = newDirect(rw)
 	o.wake = make(chan struct{}, 1)
 	o.queueMax, o.bulkMax = QueueMax, BulkMax
 	o.limit.Store(int64(WriteTimeout))
@@ -48,34 +54,39 @@ func (o *outbox) init() {
 // A message longer than the peer takes is refused with fanfold.KindTooLarge. Other errors say that
 // the connection is closed or that a write went wrong.
 func (c *Conn) Send(v Body) error {
-	o := &c.out
 	k := v.kind()
-	isBulk := kinds[k].travel == bulk
+	o := &c.out
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	err := o.add(v, kinds[k].travel)
+	o.mu.Unlock()
+	return err
+}
+
+// add is Send. The caller holds mu.
+func (o *outbox) add(v Body, how travel) error {
 	if o.err != nil {
 		return o.err
 	}
-	l, full, most := &o.ordered, max(o.queueMax, o.mark)+ControlMax, ControlMax
-	switch kinds[k].travel {
-	case bulk:
-		full, most = o.queueMax, o.bulkMax
-	case urgent:
-		l = &o.urgent
+	l, full, most := &o.ordered, o.queueMax, o.bulkMax
+	if how != bulk {
+		full, most = max(o.queueMax, o.mark)+ControlMax, ControlMax
+		if how == urgent {
+			l = &o.urgent
+		}
 	}
 	if o.queued >= full {
 		return ErrQueueFull
 	}
 	before := len(l.buf)
-	if err := l.add(v, isBulk, most); err != nil {
+	if err := l.add(v, how == bulk, most); err != nil {
 		return err
 	}
 	o.queued += len(l.buf) - before
-	if isBulk {
+	if how == bulk {
 		o.mark = o.queued
 	}
-	if len(l.buf) >= writeMax {
-		c.Flush()
+	if len(l.buf) >= writeMax && !o.writing {
+		o.startWriter()
 	}
 	return nil
 }
@@ -90,12 +101,39 @@ func (c *Conn) sendText(line string) {
 	o.queued += len(line)
 }
 
-// Flush has what is queued written. It never blocks.
+// Flush has what is queued written. It never blocks: it writes what the transport takes at once, if
+// that is not much and nobody else is writing, and leaves the rest to the writer.
 func (c *Conn) Flush() {
-	select {
-	case c.out.wake <- struct{}{}:
-	default: // it has been asked for
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.writing:
+		o.again = true
+	case o.queued == 0 || o.dead:
+	case o.some == nil || o.queued > directMax:
+		o.startWriter()
+	default:
+		o.writing, o.again = true, false
+		b, then := o.takeLocked()
+		if len(b) == 0 {
+			b = then // directMax is less than writeMax: it is either or both in one
+		}
+		o.mu.Unlock()
+		n := o.some(b)
+		o.mu.Lock()
+		o.wroteLocked(n)
+		o.rest = b[n:]
+		if o.writing = len(o.rest) > 0 || o.again && o.queued > 0; o.writing {
+			o.startWriter()
+		}
 	}
+}
+
+// startWriter has the writer write all that is queued. The caller holds mu, and nobody else writes.
+func (o *outbox) startWriter() {
+	o.writing = true
+	o.wake <- struct{}{} // there is room: it holds one only while nobody writes yet
 }
 
 // Queued is the number of bytes that are not yet written.
@@ -206,16 +244,25 @@ func (o *outbox) notify() {
 }
 
 // take gives the writer all that is queued: the urgent part, and what follows it. Both are one when
-// they are short, for one write call.
+// they are short, for one write call. When there is nothing, writing has ended.
 func (o *outbox) take() (first, then []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	first, then = o.urgent.take(), o.ordered.take()
-	switch {
-	case len(first)+len(then) == 0:
+	if rest := o.rest; len(rest) > 0 {
+		o.rest = nil
+		return rest, nil
+	}
+	if first, then = o.takeLocked(); len(first)+len(then) == 0 {
 		o.urgent.giveBack()
 		o.ordered.giveBack()
-	case len(first) > 0 && len(first)+len(then) <= writeMax:
+		o.writing = false
+	}
+	return first, then
+}
+
+func (o *outbox) takeLocked() (first, then []byte) {
+	first, then = o.urgent.take(), o.ordered.take()
+	if len(first) > 0 && len(first)+len(then) <= writeMax {
 		o.urgent.spare = append(first, then...)
 		return o.urgent.spare, nil
 	}
@@ -233,6 +280,10 @@ func (o *outbox) takeUrgent() []byte {
 func (o *outbox) wrote(n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.wroteLocked(n)
+}
+
+func (o *outbox) wroteLocked(n int) {
 	if !o.dead {
 		o.queued -= n
 	}

@@ -77,6 +77,18 @@ func (p *pipe) write(b []byte) (n int, err error) {
 	}
 }
 
+// writeSome is write of what there is room for.
+func (p *pipe) writeSome(b []byte) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone || p.eof {
+		return 0
+	}
+	n := p.put(b)
+	p.changed.Broadcast()
+	return n
+}
+
 // put copies as much of b as there is room for.
 func (p *pipe) put(b []byte) int {
 	if need := min(p.n+len(b), pipeMax); need > len(p.ring) {

@@ -8,7 +8,13 @@ func InfoOf(p *fanfold.Program) ProgramInfo {
 		Fold:     uint32(p.Fold),
 		Combines: p.Combine != nil,
 		Reduces:  p.Reduce != nil || p.Fold != fanfold.NoFold,
-		Reducers: uint32(p.Reducers),
+		Reducers: unsigned(p.Reducers),
 		Sort:     uint32(p.Sort),
+
+		Maps:        p.Map != nil,
+		Handles:     p.Handle != nil,
+		Stateful:    p.Stateful,
+		Associative: p.Associative,
+		Snapshots:   unsigned(p.SnapshotEvery),
 	}
 }

@@ -16,10 +16,11 @@ import (
 	"github.com/fanfold/fanfold"
 )
 
-// stranger runs testdata/client.py against a coordinator that serve plays.
-func stranger(t *testing.T, token []byte, input []byte, serve func(*Conn) error) (
-	stdout, stderr string, exit int,
-) {
+// stranger runs testdata/client.py against a coordinator that serve plays, for a job or (with
+// "stream" ahead of the program) an open one.
+func stranger(
+	t *testing.T, token []byte, input []byte, serve func(*Conn) error, what ...string,
+) (stdout, stderr string, exit int) {
 	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -44,7 +45,8 @@ func stranger(t *testing.T, token []byte, input []byte, serve func(*Conn) error)
 		}
 		served <- err
 	}()
-	cmd := exec.Command(python, "../testdata/client.py", l.Addr().String(), file, "wordcount")
+	args := append([]string{"../testdata/client.py", l.Addr().String(), file}, what...)
+	cmd := exec.Command(python, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &errs
 	cmd.Run() // the exit code says it
@@ -160,7 +162,7 @@ func TestPythonClient(t *testing.T) {
 	} {
 		out, errs, exit := stranger(t, testToken, input, func(c *Conn) error {
 			return (&echo{c: c}).serve()
-		})
+		}, "wordcount")
 		if exit != 0 || out != string(input) || errs != "" {
 			t.Errorf("%s: got %d bytes, exit code %d and %q, want %d bytes",
 				name, len(out), exit, errs, len(input))
@@ -195,7 +197,7 @@ func TestPythonClientFails(t *testing.T) {
 				return err
 			}
 			return tt.serve(e)
-		})
+		}, "wordcount")
 		if exit != tt.exit || out != "" || !strings.Contains(errs, tt.words) {
 			t.Errorf("%s: got exit code %d, %q and %q, want %d and %q",
 				tt.name, exit, out, errs, tt.exit, tt.words)

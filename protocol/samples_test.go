@@ -9,7 +9,8 @@ import (
 
 // samples has at least one message of each kind, as they are in practice.
 func samples() []Body {
-	return slices.Concat(handshakeSamples(), clientSamples(), processSamples(), workerSamples())
+	return slices.Concat(handshakeSamples(), clientSamples(), processSamples(), workerSamples(),
+		streamSamples(), callSamples())
 }
 
 func sampleID(n byte) []byte   { return bytes.Repeat([]byte{n}, 16) }
@@ -32,15 +33,21 @@ func sampleSpec() JobSpec {
 		Format: 1, MaxAttempts: 4, ProgressTimeout: 600_000, TaskTimeout: 1000, Deadline: 5000,
 		Priority: 4, ID: "once", Detach: true, Mapper: []string{"tr", " ", "\n"},
 		Reducer: []string{"uniq", "-c"}, Separator: "\t", KeyFields: 1, Env: []string{"LC_ALL=C"},
-		Dir: "/home/u",
+		Dir: "/home/u", Feed: 1,
 	}
 }
+
+func sampleInfo() ProgramInfo {
+	return ProgramInfo{2, true, true, 1, 1, true, true, true, true, 1000}
+}
+
+func sampleOpen() OpenSpec { return OpenSpec{true, true, 3_600_000, 30_000, 600_000, 64, 100_000} }
 
 func handshakeSamples() []Body {
 	return []Body{
 		&Hello{Magic: "fanfold", ProtoMin: 1, ProtoMax: 1, Role: 2, Product: "fanfold 0.1.0",
 			Name: "host7", Slots: []uint32{0, 1}, Nonce: sampleHash(9), Dir: "/var/tmp/w",
-			Image: sampleHash(8), Host: "host7.example", PID: 4711},
+			Image: sampleHash(8), Host: "host7.example", PID: 4711, Processes: 4},
 		&Proof{MAC: sampleHash(7)},
 		&Welcome{Proto: 1, Connection: 7, Worker: 1, BeatMillis: 2000, FrameMax: BulkMax},
 		&Failure{Request: 1, Kind: 17, Message: "256 jobs are queued", Offset: -1, Retry: 500},
@@ -52,7 +59,7 @@ func clientSamples() []Body {
 	stages := []StageInfo{{1, 300, 2, 298, 1}, {Stage: 2, Total: 1}}
 	return []Body{
 		&Submit{Request: 1, Job: JobSpec{Program: "wordcount"}, Credit: 1 << 20},
-		&Submit{Request: 2, Job: sampleSpec(), Info: ProgramInfo{2, true, true, 1, 1},
+		&Submit{Request: 2, Job: sampleSpec(), Info: sampleInfo(),
 			Image: sampleHash(6), Path: "/home/u/job"},
 		&Inputs{Request: 1, Paths: []string{"/data/a.txt", "/data/*.gz"}},
 		&Input{Stream: 1, Data: []byte("to be or not\n")},
@@ -74,7 +81,8 @@ func clientSamples() []Body {
 		&Query{Request: 5, What: QueryJob, Job: sampleID(1)},
 		&Answer{Request: 5, Jobs: []JobInfo{{Job: sampleID(1), Name: "words", Program: "wordcount",
 			State: 4, Owner: "uid 1000", Age: 5000, Took: 4000, Stages: stages, Bytes: 1, BytesAll: 2,
-			Failure: []Failure{sampleFailure()}, Counters: sampleCounters(), Reply: 3}}, More: true},
+			Failure: []Failure{sampleFailure()}, Counters: sampleCounters(), Reply: 3,
+			Tasks: []TaskCounts{{1, 2, 3, 1 << 33, 5, 6, 7, 8, 9, 10}}}}, More: true},
 		&Answer{Request: 6, Workers: []WorkerInfo{{1, "local", "host7", 4711, "ready", 2, 1,
 			[]uint32{4712, 0}, 77, 1, 60_000}}},
 		&Answer{Request: 7, Stats: []Stat{{"fanfold_jobs_total", 9}},
@@ -89,6 +97,8 @@ func processSamples() []Body {
 	})
 	return []Body{
 		&Brief{Job: 5, ID: sampleID(1), Spec: sampleSpec(), Partitions: 4, Stages: 3},
+		&Brief{Job: 6, ID: sampleID(2), Spec: sampleSpec(), Stages: 1, Open: []OpenSpec{sampleOpen()},
+			Info: sampleInfo()},
 		&Source{Attempt: 1 << 40, Stage: 1, Task: 2, Worker: 1, Path: "j/map-2-1.0/out", Part: 3,
 			Records: 1000},
 		&Source{Attempt: 1 << 40, Stage: 1, Task: 3, Worker: 1, Inline: []byte{1, 'a', 2, '7'},
@@ -112,11 +122,57 @@ func processSamples() []Body {
 func workerSamples() []Body {
 	return []Body{
 		&Start{Slot: 1, Image: sampleHash(6), Path: "/home/u/job"},
-		&Kill{Slot: 1, GraceMillis: 1000},
+		&Kill{Slot: 1, GraceMillis: 1000, PID: 4712},
 		&Exited{Slot: 1, PID: 4712, Signal: 9, Words: "killed (signal 9)", Log: "bye\n"},
+		&Exited{Slot: 1, Failed: "open program: not found", Image: sampleHash(6)},
 		&Read{Stream: 1 << 40, Path: "j/gather-0-1.0/out", Offset: 1, Length: 2, Credit: 3},
 		&LogQuery{Stream: 8, Job: sampleID(1), Attempt: "", Tail: 4096},
 		&Log{Stream: 8, Parts: []LogPart{{Attempt: "a", Worker: "local"}}, Last: true},
 		&Heartbeat{Running: 1, PIDs: []uint32{4712, 0}},
+	}
+}
+
+// streamSamples are the messages of an open job's client.
+func streamSamples() []Body {
+	return []Body{
+		&Submit{Request: 1, Job: JobSpec{Program: "echo"}, Credit: 1 << 20, Open: []OpenSpec{{}}},
+		&Submit{Request: 2, Job: sampleSpec(), Info: sampleInfo(), Open: []OpenSpec{sampleOpen()}},
+		&Task{Request: 1, Tag: 1, Data: []byte("to be or not")},
+		&Task{Request: 1, Tag: 2},
+		&Task{Request: 1, Tag: 3, Data: bytes.Repeat([]byte{'x'}, 300), Key: []byte("group-7")},
+		&Task{Request: 1, Tag: 1 << 40, Key: []byte{0}, Millis: 500, Priority: 8, ID: "order-4711",
+			Flags: TaskAll | TaskOneWay},
+		&Reply{Request: 1, Tag: 1, State: 3, Data: []byte("to be or not"), Attempts: 1, Worker: "local"},
+		&Reply{Request: 1, Tag: 1 << 40, State: 4, Attempts: 4, Worker: "host7",
+			Failure: []Failure{sampleFailure()}},
+		&Reply{Request: 1, Tag: 3, State: 3, Data: []byte{7}, Attempts: 2, Worker: "host7", Epoch: 3,
+			Again: true},
+		&Reply{Request: 1, Tag: 4, State: 6},
+		&Partial{Stream: 1, Tag: 3, Number: 1, Status: "step 2 of 3"},
+		&Partial{Stream: 1, Tag: 3, Number: 300, Data: []byte("half of it")},
+		&CancelTask{Request: 1, Tag: 3},
+		&ShardMoved{Request: 1, Shard: 64, Epoch: 2, Lost: true, Restored: true, Behind: 17},
+	}
+}
+
+// callSamples are the messages between the coordinator and the processes of open jobs.
+func callSamples() []Body {
+	list := AppendValue(AppendValue(nil, []byte("17")), bytes.Repeat([]byte{'x'}, 200))
+	return []Body{
+		&Call{Attempt: 1 << 40, Job: 5, Data: []byte("to be or not"), Task: 70_000, Number: 1},
+		&Call{Attempt: 1 << 40, Job: 5, Task: 1},
+		&Call{Attempt: 1 << 40, Job: 5, Data: []byte{0}, Task: 3, Number: 2, Millis: 400, Shard: 4096,
+			Key: []byte("group-7")},
+		&Call{Attempt: 1<<40 + 1, Job: 5, Data: list, Op: OpReduce, More: true},
+		&Return{Attempt: 1 << 40, Status: StatusSucceeded, Data: []byte("to be or not"), Nanos: 700},
+		&Return{Attempt: 1 << 40, Status: StatusReturned},
+		&Return{Attempt: 1 << 40, Status: StatusFailed, Nanos: 1_500_000, Counters: sampleCounters(),
+			Failure: []Failure{sampleFailure()}},
+		&Partial{Stream: 1 << 40, Status: "step 2 of 3"},
+		&Retire{Reason: "to be replaced"},
+		&Ask{Attempt: 1 << 40, Tag: 1, Program: "echo", Data: []byte("hi"), More: true},
+		&Told{Attempt: 1 << 40, Tag: 1, State: 3, Data: []byte("hi")},
+		&Told{Attempt: 1 << 40, Tag: 2, State: 4, Failure: []Failure{sampleFailure()}},
+		&Snapshot{Job: 5, Shard: 1, Tasks: 2000, Data: []byte("state")},
 	}
 }

@@ -2,7 +2,8 @@ package protocol
 
 import "time"
 
-// write is the goroutine that writes what Send has queued, from NewConn until Close.
+// write is the goroutine that writes what Send has queued and Flush did not write itself, from
+// NewConn until Close.
 func (c *Conn) write() {
 	defer close(c.done)
 	stall := time.AfterFunc(time.Hour, func() { c.abort(ErrStalled) })

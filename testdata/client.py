@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Submits a job to a Fanfold coordinator and prints its reply.
+"""Submits a job to a Fanfold coordinator and prints its reply, or sends it tasks line by line.
 
     python3 client.py HOST:PORT TOKENFILE PROGRAM < input
+    python3 client.py HOST:PORT TOKENFILE stream PROGRAM < tasks
+
+The second form makes an open job: each line is a task, and each result is printed when it comes.
 
 Written from the specification in protocol/doc.go alone, with the standard library only: it shows
 what a client in another language needs. The exit code is 0 when the job has succeeded, that of the
@@ -19,6 +22,7 @@ import threading
 HELLO, PROOF, WELCOME, ERROR, BYE = 1, 2, 3, 4, 5
 SUBMIT, INPUT, INPUT_END, ACCEPTED, PROGRESS = 10, 12, 13, 14, 15
 RESULT, ENDED, CREDIT = 16, 17, 18
+TASK, REPLY, PARTIAL = 23, 24, 25
 
 CLIENT, COORDINATOR = 1, 4  # roles
 SUCCEEDED = 3  # a state
@@ -27,7 +31,8 @@ REQUEST = 1  # the only one on our connection
 FRAME_MAX = 4 << 20
 BLOCK = 128 << 10  # bytes of Data in one Input
 INPUT_WINDOW = 256 << 10  # bytes of Input that need no Credit
-REPLY_WINDOW = 1 << 20  # bytes of Result that we have room for
+REPLY_WINDOW = 1 << 20  # bytes of Result, or of Replies, that we have room for
+TASK_COST = 64  # bytes of credit that a Task, a Reply or a Partial takes besides its own
 
 EXIT_CODES = {
     5: 4, 6: 4, 7: 2, 8: 2, 13: 3, 14: 3, 15: 3, 16: 3, 17: 75, 18: 5, 19: 124, 23: 74,
@@ -270,6 +275,13 @@ class Credit:
             self.amount -= taken
             return taken
 
+    def spend(self, cost):
+        """Waits for some, and takes cost, even if that is more; False after close."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.amount > 0 or self.closed)
+            self.amount -= cost
+            return not self.closed
+
 
 def send_input(connection, credit, source):
     """Sends the input in pieces; one that ends within a line says that the line goes on."""
@@ -323,6 +335,55 @@ def submit(connection, program, source, out):
         out.flush()
 
 
+def send_tasks(connection, credit, source):
+    """Sends each line as a task; its number is its tag."""
+    for tag, line in enumerate(source, 1):
+        data = line.removesuffix(b"\n")
+        if not credit.spend(len(data) + TASK_COST):
+            return
+        connection.send(TASK, REQUEST, tag, data)  # the fields behind Data are all zero
+    connection.send(INPUT_END, REQUEST)
+
+
+def stream(connection, program, source, out):
+    """Has the lines of source worked on one by one, and writes each result to out as a line."""
+    info = [0, False, False, 0, 0]
+    every_default = []  # an OpenSpec none of whose fields is sent
+    connection.send(SUBMIT, REQUEST, [program], info, b"", "", REPLY_WINDOW, [every_default])
+    credit = Credit(INPUT_WINDOW)
+    sender = threading.Thread(
+        target=guarded(send_tasks), args=(connection, credit, source), daemon=True
+    )
+    sender.start()
+    try:
+        while True:
+            message = connection.receive()
+            if message.kind == ERROR:
+                raise failure(message.values[1:])
+            if message.kind == CREDIT:
+                credit.add(message[2])
+            elif message.kind == REPLY:
+                tag, state, data, failures = message[2], message[3], message[4] or b"", message[9]
+                if state == SUCCEEDED:
+                    out.write(data + b"\n")
+                    out.flush()
+                else:
+                    why = failure(failures[0]) if failures else f"ended in state {state}"
+                    print(f"client.py: task {tag}: {why}", file=sys.stderr)
+                connection.send(CREDIT, REQUEST, len(data) + TASK_COST)
+            elif message.kind == PARTIAL:
+                tag, status, data = message[2], message[4], message[5] or b""
+                said = status or data.decode("utf-8", "replace")
+                print(f"client.py: task {tag}: {said}", file=sys.stderr)
+                connection.send(CREDIT, REQUEST, len(data) + TASK_COST)
+            elif message.kind == ENDED:
+                return finish(message, 0)
+            elif message.kind not in (ACCEPTED, PROGRESS, BYE):
+                raise protocol_error(f"got message {message.kind}")
+    finally:
+        credit.close()
+
+
 def guarded(send):
     """A connection that breaks while we send says why to the thread that receives."""
 
@@ -345,10 +406,10 @@ def finish(ended, received):
 
 
 def main(arguments):
-    if len(arguments) != 3:
+    if len(arguments) != 3 and (len(arguments) != 4 or arguments[2] != "stream"):
         print(__doc__, file=sys.stderr)
         return 2
-    address, token_file, program = arguments
+    address, token_file, program = arguments[0], arguments[1], arguments[-1]
     host, _, port = address.rpartition(":")
     try:
         with open(token_file, encoding="ascii") as file:
@@ -358,7 +419,10 @@ def main(arguments):
             connection = Connection(sock)
             log_in(connection, token)
             sock.settimeout(None)
-            submit(connection, program, sys.stdin.buffer.raw, sys.stdout.buffer)
+            if len(arguments) == 4:
+                stream(connection, program, sys.stdin.buffer, sys.stdout.buffer)
+            else:
+                submit(connection, program, sys.stdin.buffer.raw, sys.stdout.buffer)
     except Failure as err:
         print(f"client.py: {err}", file=sys.stderr)
         return err.exit_code
