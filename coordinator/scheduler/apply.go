@@ -57,6 +57,7 @@ func (s *State) applySlot(e *Event, out *Out) {
 		sl.expired = true
 		s.wheel.drop(&sl.timer)
 		s.seat(sl)
+		s.resettle()
 		s.unpark(0)
 		k := out.effect(Kill, e.Seq)
 		k.Slot, k.Worker = sl.id, sl.worker
@@ -68,6 +69,8 @@ func (s *State) applySlot(e *Event, out *Out) {
 		a := s.attempts.get(e.Attempt.index())
 		a.revoked = true
 		s.about(TakeBack, e.Seq, a.task, e.Attempt.index(), out)
+	case Suspended:
+		s.suspended(e)
 	case Progressed:
 		a := s.attempts.get(e.Attempt.index())
 		a.expires = later(e.At, s.specOf(a).Progress)
@@ -75,8 +78,9 @@ func (s *State) applySlot(e *Event, out *Out) {
 }
 
 func (s *State) slotOpened(e *Event, out *Out) {
-	sl := &slot{id: e.Slot, worker: e.Worker, image: e.Image}
+	sl := &slot{id: e.Slot, worker: e.Worker, image: e.Image, key: e.Key}
 	*s.slots.take(uint64(e.Slot)) = sl
+	s.resettle()
 	s.seat(sl)
 	f := out.effect(SlotReady, 0)
 	f.Slot, f.Worker, f.Tag = e.Slot, e.Worker, e.Tag
@@ -90,6 +94,8 @@ func (s *State) slotLost(e *Event) {
 	s.seat(sl)
 	s.wheel.drop(&sl.timer)
 	s.slots.free(i)
+	s.resettle()
+	s.unpark(0)
 }
 
 func (s *State) jobOpened(e *Event, out *Out) {
@@ -105,6 +111,9 @@ func (s *State) jobOpened(e *Event, out *Out) {
 		p.MaxAttempts = fanfold.DefaultMaxAttempts
 	}
 	j.stages[fanfold.StageMap].open = true
+	if p.Open {
+		j.queues = newQueues(p.Shards)
+	}
 	*s.jobs.take(uint64(e.Job)) = j
 	s.share(p.Share).weight = int64(p.Weight)
 	if p.Deadline != 0 {
@@ -135,7 +144,7 @@ func (s *State) jobEnded(e *Event, out *Out) {
 	s.jobs.pushBack(&s.dying, i)
 	s.settle(j)
 	if !j.spec.Open || j.held() == 0 {
-		j.effect(JobReply, e.Seq, out).Status = e.Why
+		j.tell(e.Seq, out)
 	}
 }
 
@@ -143,7 +152,6 @@ func (s *State) jobEnded(e *Event, out *Out) {
 // whose last tasks are answered only now stays until the next time, to be looked at.
 func (s *State) tasksReaped(e *Event, out *Out) {
 	j := *s.jobs.get(e.Job.index())
-	held := j.held()
 	for k := range j.stages {
 		j.stages[k].tasks = nil
 	}
@@ -163,12 +171,18 @@ func (s *State) tasksReaped(e *Event, out *Out) {
 		return
 	}
 	s.jobs.remove(&s.dying, e.Job.index())
-	if held > 0 && j.spec.Open {
-		j.effect(JobReply, e.Seq, out).Status = j.status
+	if !j.told {
+		j.tell(e.Seq, out)
 		s.jobs.pushBack(&s.dying, e.Job.index())
 		return
 	}
 	s.jobs.free(e.Job.index())
+}
+
+// tell gives the effect that says how a job has ended.
+func (j *job) tell(seq uint64, out *Out) {
+	j.told = true
+	j.effect(JobReply, seq, out).Status = j.status
 }
 
 // effect gives a new effect about a job, to be filled in.
@@ -176,4 +190,14 @@ func (j *job) effect(kind EffectKind, seq uint64, out *Out) *Effect {
 	e := out.effect(kind, seq)
 	e.Client, e.Job = j.spec.Client, j.id
 	return e
+}
+
+// suspended puts an attempt beside the line of its slot.
+func (s *State) suspended(e *Event) {
+	k := e.Attempt.index()
+	s.vacate(k, e.At)
+	a := s.attempts.get(k)
+	a.away, a.expires = true, 0
+	sl := *s.slots.get(uint32(a.slot.Index()))
+	s.attempts.pushBack(&sl.away, k)
 }

@@ -13,7 +13,11 @@ func (s *State) taskQueued(e *Event) {
 	t := s.tasks.take(uint64(e.Task))
 	t.job, t.stage, t.state = e.Job.index(), e.Stage, fanfold.Queued
 	t.tag, t.ref = e.Tag, e.Ref
-	s.tasks.pushBack(&st.lists[fanfold.Queued], i)
+	t.shard, t.priority, t.until = e.Shard, e.Priority, e.Until
+	s.enter(j, i, false)
+	if e.Until != 0 {
+		t.deadline = s.wheel.set(e.Until, deadlineTimer|i)
+	}
 	if !j.spec.Open {
 		st.tasks = append(st.tasks, i)
 	}
@@ -31,13 +35,17 @@ func (s *State) assigned(e *Event, out *Out) {
 	a := s.attempts.take(uint64(e.Attempt))
 	*a = attempt{
 		slot: e.Slot, task: i, sibling: t.attempt, worker: e.Worker, number: e.Number,
-		cost: uint32(min(e.N, math.MaxUint32)), durable: j.spec.Durable,
+		cost: uint32(min(e.N, math.MaxUint32)), durable: j.spec.Durable, client: j.spec.Client,
 	}
 	t.attempt, t.attempts = k, e.Number
+	if t.shard != 0 {
+		j.queues.at(t.shard).live++
+		j.queues.turn(t.shard)
+	}
 	s.serve(j, int64(a.cost))
 	s.settle(j)
 
-	sl.image = e.Image
+	sl.image, sl.last = e.Image, e.Job
 	s.attempts.pushBack(&sl.attempts, k)
 	sl.backlog += int64(a.cost)
 	switch sl.attempts.n {
@@ -56,6 +64,9 @@ func (s *State) taskEnded(e *Event, out *Out) {
 	t := s.tasks.get(i)
 	j := s.jobOf(t)
 	st := &j.stages[t.stage]
+	if t.shard != 0 && t.state == fanfold.Running {
+		j.queues.at(t.shard).live--
+	}
 	by := e.Attempt.index()
 	if by != 0 {
 		s.cut(t, by)
@@ -78,6 +89,9 @@ func (s *State) taskEnded(e *Event, out *Out) {
 			s.attempts.free(by)
 		}
 		s.forget(j, i)
+		if j.ended && !j.told && j.held() == 0 {
+			j.tell(e.Seq, out)
+		}
 	case e.Why == Succeeded:
 		t.attempt, t.result = by, e.Ref
 		s.move(j, i, fanfold.Succeeded, false)
@@ -158,6 +172,9 @@ func (s *State) attemptEnded(e *Event, out *Out) {
 	s.cut(t, k)
 	s.vacate(k, e.At)
 	s.attempts.free(k)
+	if t.shard != 0 {
+		j.queues.at(t.shard).live--
+	}
 	switch {
 	case t.attempt != 0: // a sibling goes on
 		return

@@ -16,6 +16,7 @@ type Config struct {
 	StrikesMax  uint8  // failures on one worker that exclude it for a job
 	Backoff     Time   // before the second attempt; doubles
 	BackoffMax  Time
+	Stay        Time   // slot time over weight that a slot's job may be ahead, to spare a switch
 	TakeBack    Time   // an attempt that takes longer shares those behind it with idle slots
 	ReapMax     uint32 // tasks of ended jobs that a Tick forgets
 }
@@ -29,6 +30,7 @@ var DefaultConfig = Config{
 	StrikesMax:  3,
 	Backoff:     Time(50 * time.Millisecond),
 	BackoffMax:  Time(5 * time.Second),
+	Stay:        Time(100 * time.Millisecond),
 	TakeBack:    Time(5 * time.Millisecond),
 	ReapMax:     4096,
 }
@@ -43,6 +45,7 @@ func (c Config) withDefaults() Config {
 		StrikesMax:  cmp.Or(c.StrikesMax, d.StrikesMax),
 		Backoff:     cmp.Or(c.Backoff, d.Backoff),
 		BackoffMax:  cmp.Or(c.BackoffMax, d.BackoffMax),
+		Stay:        cmp.Or(c.Stay, d.Stay),
 		TakeBack:    cmp.Or(c.TakeBack, d.TakeBack),
 		ReapMax:     cmp.Or(c.ReapMax, d.ReapMax),
 	}

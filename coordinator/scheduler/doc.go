@@ -82,6 +82,7 @@
 // such lists. Records stand in paged slabs and name each other by index; what comes from outside
 // names them by ids with a serial number. Among the jobs the next is found by three rules:
 // shares by slot time over weight, priority classes within a share, and jobs by slot time within
-// a class. Two attempts of one task at a time are representable (attempt.sibling), but nothing
+// a class. An idle slot may stay with its last job for a little longer than that (Config.Stay)
+// before it changes to another image. Two attempts of one task at a time are representable (attempt.sibling), but nothing
 // makes them yet.
 package scheduler

@@ -51,6 +51,9 @@ type Effect struct {
 	Tag     uint64
 	Ref     Ref
 	Result  Ref // what the report brought, or a committed output
+
+	Shard uint32 // of the task; 0: none
+	Until Time   // deadline of the task; 0: none
 }
 
 // Out collects what Step and Apply produce; the owner resets and reuses it.

@@ -8,7 +8,7 @@ type EventKind uint8
 // The events, and the fields that they use. All of a task have Job, Task, Stage and Tag.
 const (
 	JobOpened    EventKind = iota + 1 // Job, Spec, Tag
-	TaskQueued                        // Ref
+	TaskQueued                        // Ref, Shard, Priority, Until
 	Assigned                          // Attempt, Number, Slot, Worker, Image, N (nanos expected)
 	AttemptEnded                      // Attempt, Why, Ref, N (nanos), Until; of a task or of none
 	TaskEnded                         // Why, Attempt (that ends it, or 0), Ref, N (nanos)
@@ -19,7 +19,7 @@ const (
 	JobFinishing                      // Job: all tasks are committed, the owner delivers
 	JobEnded                          // Job, Why
 	TasksReaped                       // Job, N: up to so many tasks of an ended job are forgotten
-	SlotOpened                        // Slot, Worker, Image, Tag
+	SlotOpened                        // Slot, Worker, Image, Tag, Key
 	SlotLost                          // Slot, Why
 	SlotExpired                       // Slot: its process is to be killed
 	SlotRearmed                       // Slot, Until
@@ -27,13 +27,14 @@ const (
 	Revoked                           // Attempt, Slot
 	Progressed                        // Attempt
 	Ticked                            // At
+	Suspended                         // Attempt, Slot
 )
 
 var eventNames = [...]string{
 	"none", "job-opened", "task-queued", "assigned", "attempt-ended", "task-ended", "task-woken",
 	"task-reopened", "job-closed", "stage-opened", "job-finishing", "job-ended", "tasks-reaped",
 	"slot-opened", "slot-lost", "slot-expired", "slot-rearmed", "job-parked", "revoked",
-	"progressed", "ticked",
+	"progressed", "ticked", "suspended",
 }
 
 // String is the kind's name in transcripts and in the journal's messages.
@@ -58,4 +59,8 @@ type Event struct {
 	Tag     uint64
 	Ref     Ref
 	Spec    *Spec
+
+	Shard    uint32
+	Priority uint8
+	Key      uint64
 }

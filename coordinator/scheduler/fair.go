@@ -25,7 +25,7 @@ type claim struct {
 // the start-time rule that who was not in line gets no arrears.
 type line struct {
 	heap []*claim
-	now  int64 // pass of the last one served
+	now  int64 // pass of the one whose turn it was last
 }
 
 func (l *line) join(c *claim) {
@@ -46,8 +46,8 @@ func (l *line) leave(c *claim) {
 	}
 }
 
-// serve notes that the first one had its turn.
-func (l *line) serve(c *claim) { l.now = max(l.now, c.pass) }
+// serve notes that the first one had its turn, or left it to another one.
+func (l *line) serve() { l.now = max(l.now, l.heap[0].pass) }
 
 // charge adds slot time; a negative one gives it back.
 func (l *line) charge(c *claim, nanos int64) {
@@ -109,7 +109,7 @@ func (s *State) share(id ShareID) *share {
 
 // settle puts a job in line if it has a task that may go, and takes it out otherwise.
 func (s *State) settle(j *job) {
-	want := !j.ended && !j.parked && j.queue() != nil
+	want := !j.ended && !j.parked && j.hasWork()
 	if want == (j.place != 0) {
 		return
 	}
@@ -138,15 +138,17 @@ func (s *State) first() *job {
 		return nil
 	}
 	sh := s.shares[s.line.heap[0].owner]
-	l := &sh.lines[bits.TrailingZeros8(sh.ready)]
-	return *s.jobs.get(l.heap[0].owner)
+	return *s.jobs.get(sh.lines[sh.class()].heap[0].owner)
 }
 
-// serve notes that it was a job's turn, for a task that is thought to take so long.
+// class is the priority class of a share that goes first, if the share is in line.
+func (sh *share) class() uint8 { return uint8(bits.TrailingZeros8(sh.ready)) }
+
+// serve notes that a job in line gets a task run, which is thought to take so long.
 func (s *State) serve(j *job, cost int64) {
 	sh := s.shares[j.spec.Share]
-	s.line.serve(&sh.claim)
-	sh.lines[j.spec.Priority].serve(&j.claim)
+	s.line.serve()
+	sh.lines[j.spec.Priority].serve()
 	s.charge(j, cost)
 }
 

@@ -14,9 +14,11 @@ type job struct {
 	finishing bool // all tasks are committed, the owner delivers
 	ended     bool
 	parked    bool // in State.parked
+	told      bool // JobReply was given
 
 	timer   uint32 // deadline
 	strikes []strike
+	queues  *queues // of an open job; nil: stages[…].lists[Queued] are
 }
 
 // stage is one step of a job.
@@ -36,7 +38,15 @@ type strike struct {
 	n      uint8
 }
 
-// queue is the list of the tasks that may go now, or nil.
+// hasWork reports whether a task may go now.
+func (j *job) hasWork() bool {
+	if j.queues != nil {
+		return !j.queues.empty()
+	}
+	return j.queue() != nil
+}
+
+// queue is the list of the tasks of a closed job that may go now, or nil.
 func (j *job) queue() *list {
 	for k := range j.stages {
 		if st := &j.stages[k]; st.open && st.lists[fanfold.Queued].n > 0 {
@@ -46,9 +56,20 @@ func (j *job) queue() *list {
 	return nil
 }
 
+// queued is the number of tasks of a stage that may go now, or when it opens.
+func (j *job) queued(k fanfold.Stage) uint32 {
+	if j.queues != nil && k == fanfold.StageMap {
+		return j.queues.count()
+	}
+	return j.stages[k].lists[fanfold.Queued].n
+}
+
 // held is the number of tasks that have not ended.
 func (j *job) held() uint32 {
 	n := uint32(0)
+	if j.queues != nil {
+		n = j.queues.count()
+	}
 	for k := range j.stages {
 		l := &j.stages[k].lists
 		n += l[fanfold.Waiting].n + l[fanfold.Queued].n + l[fanfold.Running].n
@@ -58,6 +79,11 @@ func (j *job) held() uint32 {
 
 // any is the index of one of the tasks that there are, ended or not; 0: there is none.
 func (j *job) any() uint32 {
+	if j.queues != nil {
+		if i := j.queues.any(); i != 0 {
+			return i
+		}
+	}
 	for k := range j.stages {
 		for _, l := range j.stages[k].lists {
 			if l.n > 0 {

@@ -4,6 +4,7 @@ func (x step) openSlot(c *Command) {
 	e := x.draft(SlotOpened, nil)
 	e.Seq = x.seq + 1
 	e.Slot, e.Worker, e.Image, e.Tag = SlotID(x.slots.vacant()), c.Worker, c.Image, c.Tag
+	e.Key = c.Key
 	x.emit()
 }
 
@@ -18,6 +19,7 @@ func (x step) loseSlot(c *Command) {
 	if why != Crashed && why != Returned {
 		why = Lost
 	}
+	x.forsake(sl)
 	x.evacuate(sl)
 	if k := sl.attempts.head; k != 0 {
 		switch a := x.attempts.get(k); {
@@ -32,6 +34,17 @@ func (x step) loseSlot(c *Command) {
 	e := x.draft(SlotLost, nil)
 	e.Seq, e.Slot, e.Worker, e.Why = x.seq+1, sl.id, sl.worker, why
 	x.emit()
+}
+
+// forsake ends the attempts of a slot that wait for other tasks: the machine's fault, not theirs.
+func (x step) forsake(sl *slot) {
+	for k := sl.away.tail; k != 0; k = sl.away.tail {
+		if x.attempts.get(k).task == 0 {
+			x.drop(k)
+		} else {
+			x.fail(k, Lost, 0, 0)
+		}
+	}
 }
 
 // evacuate ends the attempts of a slot behind its first one.

@@ -80,6 +80,9 @@ type Spec struct {
 	Timeout     Time  // of one attempt; 0: no limit
 	Grace       Time  // from Stop to Kill; 0: at once
 	Deadline    Time  // of the job, absolute; 0: none
+
+	Shards   uint32 // open: tasks may have one of so many shards; 0: none has
+	Stateful bool   // open: a shard stays on its slot as long as that is there
 }
 
 // CommandKind says what a Command asks or reports.
@@ -88,7 +91,7 @@ type CommandKind uint8
 // The commands, and the fields that they use.
 const (
 	OpenJob    CommandKind = iota + 1 // Spec, Tag: comes back in JobReady
-	Submit                            // Job, Tag, Ref: one map task, or one task of an open job
+	Submit                            // Job, Tag, Ref: one map task, or one task of an open job: Shard, Priority, Until
 	CloseJob                          // Job: no more inputs
 	CancelJob                         // Job, Status (Cancelled, or Failed by the owner)
 	CancelTask                        // Task; in a closed job it cancels the job
@@ -99,11 +102,12 @@ const (
 	OpenSlot                          // Worker, Image, Tag: comes back in SlotReady
 	LoseSlot                          // Slot, Status: Crashed, Lost (its agent) or Returned
 	Tick                              // time passed
+	Suspend                           // Attempt: it waits for others, and leaves its slot's line
 )
 
 var commandNames = [...]string{
 	"none", "open-job", "submit", "close-job", "cancel-job", "cancel-task", "report", "progress",
-	"lose-output", "finish-job", "open-slot", "lose-slot", "tick",
+	"lose-output", "finish-job", "open-slot", "lose-slot", "tick", "suspend",
 }
 
 // String is the kind's name in transcripts.
@@ -118,8 +122,14 @@ func nameOf(names []string, k uint8) string {
 
 // Command is a request, a report, or the passing of time: one flat value.
 type Command struct {
-	Kind    CommandKind
-	Status  Status
+	Kind   CommandKind
+	Status Status
+	// Of a task of an open job.
+	Priority uint8  // 0 (first) … 7; tasks with a shard have none
+	Shard    uint32 // counted from 1; 0: any slot
+	Until    Time   // its deadline; 0: none
+	Key      uint64 // OpenSlot: what the slot is hashed by, to place shards
+
 	Image   uint32
 	Worker  fanfold.WorkerID
 	Nanos   int64 // run time that the process measured; 0: not known

@@ -16,8 +16,8 @@ func TestNames(t *testing.T) {
 		of   func(int) fmt.Stringer
 	}{
 		{"status", int(Hopeless), func(k int) fmt.Stringer { return Status(k) }},
-		{"command", int(Tick), func(k int) fmt.Stringer { return CommandKind(k) }},
-		{"event", int(Ticked), func(k int) fmt.Stringer { return EventKind(k) }},
+		{"command", int(Suspend), func(k int) fmt.Stringer { return CommandKind(k) }},
+		{"event", int(Suspended), func(k int) fmt.Stringer { return EventKind(k) }},
 		{"effect", int(JobReady), func(k int) fmt.Stringer { return EffectKind(k) }},
 	}
 	for _, test := range tests {
@@ -55,7 +55,7 @@ func TestConfigDefaults(t *testing.T) {
 	if got := (Config{}).withDefaults(); got != DefaultConfig {
 		t.Errorf("got %+v, want %+v", got, DefaultConfig)
 	}
-	c := Config{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	c := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 	if got := c.withDefaults(); got != c {
 		t.Errorf("got %+v, want %+v", got, c)
 	}

@@ -21,7 +21,10 @@ func (m *model) effect(e *Effect) {
 		m.slots[e.Slot] = &modelSlot{worker: e.Worker}
 	case JobReady:
 		m.check(m.jobs[e.Job] == nil && e.Tag == m.command.Tag, "job is ready twice: %+v", *e)
-		m.jobs[e.Job] = &modelJob{id: e.Job, spec: *m.command.Spec}
+		m.jobs[e.Job] = &modelJob{
+			id: e.Job, spec: *m.command.Spec, until: map[uint64]Time{},
+			waiting: map[uint32]map[uint64]bool{},
+		}
 	case Send:
 		m.send(e)
 	case Stop:
@@ -31,7 +34,7 @@ func (m *model) effect(e *Effect) {
 		a.task.attempt, a.task.ended = nil, true
 	case TakeBack:
 		a := m.attempts[e.Attempt]
-		waits := a.live && m.slots[a.slot].attempts[0] != a
+		waits := a.live && !a.away && m.slots[a.slot].attempts[0] != a && a.task.shard == 0
 		m.check(waits && !a.revoked, "taken back twice, or after its start: %+v", *e)
 		a.revoked = true
 	case Kill:
@@ -63,12 +66,13 @@ func (m *model) send(e *Effect) {
 	m.check(m.attempts[e.Attempt] == nil, "attempt %x is sent twice", e.Attempt)
 	t := m.tasks[e.Task]
 	if t == nil {
-		t = &modelTask{id: e.Task, job: j, stage: e.Stage, tag: e.Tag}
+		t = &modelTask{id: e.Task, job: j, stage: e.Stage, tag: e.Tag, shard: e.Shard}
 		m.tasks[e.Task] = t
 		j.tasks = append(j.tasks, t)
 	}
 	m.check(t.job == j && t.stage == e.Stage && t.tag == e.Tag, "the task changed: %+v", *e)
 	m.check(t.attempt == nil && t.winner == nil && !t.ended, "no attempt is needed: %+v", *e)
+	m.sendSharded(t, e)
 	m.check(j.may(e.Stage), "X3: stage %s starts before the one before is committed", e.Stage)
 	m.check(e.Stage == fanfold.StageMap || j.ready[e.Stage], "an attempt before its StageReady")
 	m.check(m.now >= t.again, "%d ns early: %+v", t.again-m.now, *e)
@@ -87,6 +91,23 @@ func (m *model) send(e *Effect) {
 	m.attempts[e.Attempt], t.attempt, t.number = a, a, e.Number
 }
 
+// sendSharded checks that the tasks of a shard go in their order, and to one slot.
+func (m *model) sendSharded(t *modelTask, e *Effect) {
+	if t.shard == 0 {
+		return
+	}
+	m.seen["sharded"]++
+	for tag := range t.job.waiting[t.shard] {
+		m.check(tag >= t.tag, "B4: task %d of shard %d goes before %d", t.tag, t.shard, tag)
+	}
+	delete(t.job.waiting[t.shard], t.tag)
+	for _, other := range t.job.tasks {
+		if a := other.attempt; a != nil && other.shard == t.shard && !other.ended {
+			m.check(a.slot == e.Slot, "shard %d is on two slots", t.shard)
+		}
+	}
+}
+
 // kill checks that the first attempt of a slot is late, and follows the end of all.
 func (m *model) kill(e *Effect) {
 	sl := m.slots[e.Slot]
@@ -94,9 +115,16 @@ func (m *model) kill(e *Effect) {
 	sl.killed = true
 	first := sl.attempts[0]
 	m.check(first.late(m.now), "killed too early: %+v", *first)
+	for _, a := range sl.away {
+		if a.live {
+			m.expectEnd(a, Lost, 0)
+		}
+	}
+	sl.away = nil
 	for _, a := range sl.attempts[1:] {
 		if a.live {
 			a.live, a.task.attempt = false, nil
+			a.task.back()
 		}
 	}
 	sl.attempts = sl.attempts[:1]
@@ -135,11 +163,19 @@ func (m *model) reply(e *Effect) {
 	m.check(!j.ended, "a reply behind that of its job: %+v", *e)
 	m.check(!m.replied[e.Task], "a task ends twice: %+v", *e)
 	m.replied[e.Task] = true
+	until := j.until[e.Tag]
+	delete(j.until, e.Tag)
+	delete(j.waiting[e.Shard], e.Tag)
 	if e.Attempt != 0 || !j.spec.Open {
 		m.take(e)
 		return
 	}
 	m.check(e.Status == Cancelled || e.Status == TimedOut, "ended without an attempt: %+v", *e)
+	if e.Status == TimedOut && until > 0 && m.now >= until {
+		m.seen["task deadline"]++
+	} else if e.Status == TimedOut {
+		m.check(j.spec.Deadline > 0 && m.now >= j.spec.Deadline, "too early: %+v", *e)
+	}
 	j.held--
 	j.bad = j.bad || e.Status != Cancelled
 	if t := m.tasks[e.Task]; t != nil {
@@ -183,6 +219,10 @@ func (m *model) settled() {
 		}
 	}
 	for id, j := range m.jobs {
+		for tag, until := range j.until {
+			late := j.ending == None && tickAfter(until) <= uint64(m.now)>>tickBits
+			m.check(!late, "task %d of job %x outlives its deadline", tag, id)
+		}
 		deadline := j.spec.Deadline
 		if j.ending != None || deadline == 0 || tickAfter(deadline) > uint64(m.now)>>tickBits {
 			continue

@@ -48,6 +48,8 @@ type modelJob struct {
 	ending    Status                        // it must end like that
 	bad       bool                          // open: a task failed
 	tasks     []*modelTask                  // that were sent
+	waiting   map[uint32]map[uint64]bool    // open: tags that wait, by shard
+	until     map[uint64]Time               // open: deadlines by tag, of tasks not answered
 	ready     [fanfold.StageGather + 1]bool // StageReady was seen since the last loss
 }
 
@@ -63,6 +65,7 @@ type modelTask struct {
 	failed, lost, kills int
 	number              uint16
 	again               Time // not before
+	shard               uint32
 }
 
 type modelAttempt struct {
@@ -73,6 +76,7 @@ type modelAttempt struct {
 	live    bool // its task waits for it
 	stopped bool
 	revoked bool
+	away    bool
 	started Time
 	beat    Time // of the last progress, or of its Stop
 }
@@ -80,6 +84,7 @@ type modelAttempt struct {
 type modelSlot struct {
 	worker   fanfold.WorkerID
 	attempts []*modelAttempt // not answered, in the order sent
+	away     []*modelAttempt // that wait for others
 	killed   bool
 }
 
@@ -119,6 +124,9 @@ func (m *model) expect(now Time, c *Command) {
 		if m.accepted = j != nil && !j.closed && j.held < most(); m.accepted {
 			j.submits++
 			j.held++
+			if j.spec.Open {
+				m.submitted(j, c)
+			}
 		}
 	case CloseJob:
 		if j != nil {
@@ -146,8 +154,16 @@ func (m *model) expect(now Time, c *Command) {
 		if t != nil && t.winner != nil && t.job.ending == None && t.job.needs(t.stage) {
 			m.reopen(t)
 		}
+	case Suspend:
+		a := m.attempts[c.Attempt]
+		if a == nil || !a.live || a.away || m.slots[a.slot].attempts[0] != a {
+			return
+		}
+		m.leave(a)
+		a.away = true
+		m.slots[a.slot].away = append(m.slots[a.slot].away, a)
 	case Progress:
-		if a := m.attempts[c.Attempt]; a != nil && a.live && a.started > 0 {
+		if a := m.attempts[c.Attempt]; a != nil && a.live && a.started > 0 && !a.away {
 			a.beat = m.now
 		}
 	}
@@ -176,6 +192,7 @@ func (m *model) expectReport(c *Command) {
 		})
 	case a.live && c.Status == Returned:
 		a.live, a.task.attempt = false, nil
+		a.task.back()
 		m.leave(a)
 	case a.live:
 		m.expectEnd(a, c.Status, c.Ref)
@@ -215,7 +232,13 @@ func (m *model) expectEnd(a *modelAttempt, why Status, result Ref) {
 		t.failed++
 		last = t.failed >= t.job.attemptsMax()
 	}
+	if t.shard != 0 {
+		last, wait = last || why == Failed || why == TimedOut, 0
+	}
 	t.again = m.now + wait
+	if !last {
+		t.back()
+	}
 	if last {
 		w.kind = Reply
 		t.ended = true
@@ -272,6 +295,11 @@ func (m *model) expectLoss(c *Command) {
 		return
 	}
 	delete(m.slots, c.Slot)
+	for _, a := range sl.away {
+		if a.live {
+			m.expectEnd(a, Lost, 0)
+		}
+	}
 	for i, a := range sl.attempts {
 		switch {
 		case !a.live:
@@ -279,7 +307,28 @@ func (m *model) expectLoss(c *Command) {
 			m.expectEnd(a, c.Status, 0)
 		default:
 			a.live, a.task.attempt = false, nil
+			a.task.back()
 		}
+	}
+}
+
+// submitted follows a task of an open job.
+func (m *model) submitted(j *modelJob, c *Command) {
+	if c.Shard > 0 && c.Shard <= j.spec.Shards {
+		if j.waiting[c.Shard] == nil {
+			j.waiting[c.Shard] = map[uint64]bool{}
+		}
+		j.waiting[c.Shard][c.Tag] = true
+	}
+	if c.Until > 0 {
+		j.until[c.Tag] = c.Until
+	}
+}
+
+// back puts a task with a shard among those that wait.
+func (t *modelTask) back() {
+	if t.shard != 0 {
+		t.job.waiting[t.shard][t.tag] = true
 	}
 }
 
@@ -289,6 +338,7 @@ func (m *model) leave(a *modelAttempt) {
 	if sl == nil {
 		return
 	}
+	sl.away = slices.DeleteFunc(sl.away, func(other *modelAttempt) bool { return other == a })
 	i := slices.Index(sl.attempts, a)
 	if i < 0 {
 		return

@@ -98,6 +98,7 @@ func (d *driver) spec() *Spec {
 	}
 	if n(2, "open") == 0 {
 		s.Open, s.QueueMax = true, 8
+		s.Shards, s.Stateful = uint32(n(3, "shards")), n(1, "stateful") == 0
 	} else {
 		s.Reduces, s.Gathers = uint32(n(3, "reduces")), uint32(n(1, "gathers"))
 	}
@@ -113,7 +114,7 @@ func (d *driver) spec() *Spec {
 // live are the attempts that wait for a report, the oldest first.
 func (d *driver) live() (ids []AttemptID) {
 	for _, id := range slices.Sorted(maps.Keys(d.m.slots)) {
-		for _, a := range d.m.slots[id].attempts {
+		for _, a := range slices.Concat(d.m.slots[id].attempts, d.m.slots[id].away) {
 			ids = append(ids, a.id)
 		}
 	}
@@ -124,7 +125,7 @@ func (d *driver) command() Command {
 	d.tag++
 	switch k := d.below(100, "command"); {
 	case k < 20:
-		return Command{Kind: Submit, Job: d.job(false), Tag: d.tag, Ref: Ref(d.tag)}
+		return d.submit()
 	case k < 56:
 		return d.report(among(d, d.live(), "attempt"))
 	case k < 59:
@@ -143,7 +144,7 @@ func (d *driver) command() Command {
 	case k < 80 && len(d.running(false)) < 3:
 		return Command{Kind: OpenJob, Spec: d.spec(), Tag: d.tag}
 	case k < 84 && len(d.m.slots) < 5:
-		return Command{Kind: OpenSlot, Tag: d.tag,
+		return Command{Kind: OpenSlot, Tag: d.tag, Key: d.tag,
 			Worker: fanfold.WorkerID(1 + d.below(3, "worker"))}
 	case k < 87:
 		return Command{Kind: LoseSlot, Slot: d.slot(),
@@ -152,8 +153,22 @@ func (d *driver) command() Command {
 		return Command{Kind: Progress, Attempt: among(d, d.live(), "attempt")}
 	case k < 91:
 		return Command{Kind: Progress, Attempt: among(d, d.stale, "attempt")}
+	case k < 93:
+		return Command{Kind: Suspend, Attempt: among(d, d.live(), "attempt")}
 	}
 	return Command{Kind: Tick}
+}
+
+// submit is a task, with a shard, a priority and a deadline for those that take them.
+func (d *driver) submit() Command {
+	c := Command{Kind: Submit, Job: d.job(false), Tag: d.tag, Ref: Ref(d.tag)}
+	if j := d.m.jobs[c.Job]; j != nil && j.spec.Open {
+		c.Shard, c.Priority = uint32(d.below(int(j.spec.Shards)+1, "shard")), uint8(d.below(9, "first"))
+		if d.chance(20, "limited") {
+			c.Until = d.now + 1 + Time(d.below(60, "until"))*ms
+		}
+	}
+	return c
 }
 
 // running are the jobs that have not ended, with those whose input is closed, or without.
@@ -306,7 +321,7 @@ func (s *State) durable() string {
 		if j := s.jobOf(&t); !j.spec.Durable {
 			continue
 		}
-		t.timer = 0
+		t.timer, t.deadline = 0, 0
 		fmt.Fprintf(&b, "task %x %+v\n", s.tasks.at(i).id, t)
 	}
 	for i := range s.attempts.all() {
@@ -344,13 +359,14 @@ func TestX1X2X3I2Property(t *testing.T) {
 		}
 		d.drain()
 	})
-	kinds := []string{"retry no-source", "retry lost", "reply lost", "reply crashed", "job lost"}
+	kinds := []string{"retry no-source", "retry lost", "reply lost", "reply crashed", "job lost",
+		"sharded", "task deadline"}
 	for _, name := range kinds {
 		if seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}
 	}
-	for k := JobOpened; k <= Ticked; k++ {
+	for k := JobOpened; k <= Suspended; k++ {
 		if name := "event " + k.String(); seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}

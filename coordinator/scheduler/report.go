@@ -6,7 +6,7 @@ import "github.com/fanfold/fanfold"
 // comes after its task has ended otherwise, changes nothing.
 func (x step) report(c *Command) {
 	a := x.attempts.find(uint64(c.Attempt))
-	if a == nil {
+	if a == nil || c.Slot != 0 && a.slot != c.Slot {
 		e := x.out.effect(Discard, 0)
 		e.Attempt, e.Result = c.Attempt, c.Ref
 		return
@@ -48,7 +48,7 @@ func (x step) stopped(k uint32, brought Ref) {
 	a := x.attempts.at(k)
 	d := x.out.effect(Discard, 0)
 	d.Attempt, d.Slot, d.Worker = AttemptID(a.id), a.value.slot, a.value.worker
-	d.Number, d.Result = a.value.number, brought
+	d.Number, d.Result, d.Client = a.value.number, brought, a.value.client
 	x.drop(k)
 }
 
@@ -88,6 +88,9 @@ func (x step) fail(k uint32, why Status, brought Ref, nanos int64) {
 		if t.failed == 0 {
 			wait = 0 // mostly not the task's fault
 		}
+	}
+	if t.shard != 0 { // what is behind it must not overtake it, and may have run if it failed
+		last, wait = last || why == Failed || why == TimedOut, 0
 	}
 	alone := t.attempt == k && x.attempts.get(k).sibling == 0
 	switch {

@@ -105,6 +105,31 @@ func (s *slab[T]) all() iter.Seq[uint32] {
 	}
 }
 
+// push is pushBack or pushFront.
+func (s *slab[T]) push(l *list, i uint32, front bool) {
+	if front {
+		s.pushFront(l, i)
+	} else {
+		s.pushBack(l, i)
+	}
+}
+
+// insert puts a record before another one; 0: at the end.
+func (s *slab[T]) insert(l *list, i, before uint32) {
+	if before == 0 {
+		s.pushBack(l, i)
+		return
+	}
+	r, b := s.at(i), s.at(before)
+	if r.prev, r.next = b.prev, before; b.prev != 0 {
+		s.at(b.prev).next = i
+	} else {
+		l.head = i
+	}
+	b.prev = i
+	l.n++
+}
+
 func (s *slab[T]) pushBack(l *list, i uint32) {
 	s.at(i).prev = l.tail
 	if l.tail != 0 {

@@ -109,12 +109,12 @@ func TestSizes(t *testing.T) {
 		name      string
 		got, most uintptr // bytes
 	}{
-		{"record of a task", unsafe.Sizeof(record[task]{}), 64},
-		{"record of an attempt", unsafe.Sizeof(record[attempt]{}), 64},
+		{"record of a task", unsafe.Sizeof(record[task]{}), 80},
+		{"record of an attempt", unsafe.Sizeof(record[attempt]{}), 72},
 		{"timer", unsafe.Sizeof(timer{}), 24},
-		{"command", unsafe.Sizeof(Command{}), 80},
-		{"event", unsafe.Sizeof(Event{}), 112},
-		{"effect", unsafe.Sizeof(Effect{}), 96},
+		{"command", unsafe.Sizeof(Command{}), 96},
+		{"event", unsafe.Sizeof(Event{}), 120},
+		{"effect", unsafe.Sizeof(Effect{}), 104},
 	}
 	for _, test := range tests {
 		if test.got > test.most {

@@ -11,12 +11,15 @@ type slot struct {
 	id       SlotID
 	worker   fanfold.WorkerID
 	image    uint32 // of its attempts, or of the last one
+	last     JobID  // of the last one; 0: none yet
 	attempts list   // the first one has started
 	backlog  int64  // nanoseconds, sum of the costs of its attempts
 	grace    Time   // of the last Stop
 	timer    uint32 // not later than the deadline of its first attempt; re-armed when it fires
 	seated   bool   // in State.room
 	expired  bool   // its process is to be killed
+	key      uint64 // that shards are placed by
+	away     list   // attempts that wait for other tasks, beside the line
 }
 
 // room reports whether a slot may get one more: by measured time, never by number alone, so that
@@ -90,6 +93,11 @@ func (s *State) deadline(a *attempt) Time {
 func (s *State) vacate(i uint32, at Time) {
 	a := s.attempts.get(i)
 	sl := *s.slots.get(uint32(a.slot.Index()))
+	if a.away {
+		s.attempts.remove(&sl.away, i)
+		s.seat(sl) // jobs of other images may have waited for that
+		return
+	}
 	first := sl.attempts.head == i
 	s.attempts.remove(&sl.attempts, i)
 	if sl.backlog -= int64(a.cost); sl.attempts.n == 1 {
@@ -108,14 +116,18 @@ func (s *State) stop(i uint32, seq uint64, at Time, out *Out) {
 	sl := *s.slots.get(uint32(a.slot.Index()))
 	sl.grace = s.specOf(a).Grace
 	a.task, a.sibling = 0, 0
-	if a.started != 0 && !sl.expired {
+	if a.started != 0 && !a.away && !sl.expired {
 		a.expires = later(at, sl.grace)
 		s.arm(sl, a.expires)
 	}
 }
 
+// mayChange reports whether a slot may get an attempt of another image: no process of the present
+// one has anything to do.
+func (sl *slot) mayChange() bool { return sl.attempts.n == 0 && sl.away.n == 0 }
+
 // place is the slot that gets the next attempt of a job, or nil: one that has room and the job's
-// image, an idle one before the others; else an idle one.
+// image, an idle one before the others; else an idle one, if it may change its image.
 func (s *State) place(j *job) *slot {
 	var idle *slot
 	for i := s.room.head; i != 0; i = s.slots.at(i).next {
@@ -124,11 +136,31 @@ func (s *State) place(j *job) *slot {
 		case s.excluded(j, sl.worker):
 		case sl.image == j.spec.Image:
 			return sl
-		case sl.attempts.n == 0 && idle == nil:
+		case sl.mayChange() && idle == nil:
 			idle = sl
 		}
 	}
 	return idle
+}
+
+// stay is the job that goes on with an idle slot although it is another one's turn, whose image the
+// slot does not have; nil: none does. It is the job that the slot ran last, as long as it has work
+// and is ahead of its turn, and its share of that of shares, by no more than Config.Stay together.
+// The class that goes first in its share goes first all the same.
+func (s *State) stay(sl *slot) *job {
+	j := s.job(sl.last)
+	if j == nil || j.place == 0 || s.excluded(j, sl.worker) {
+		return nil
+	}
+	sh := s.shares[j.spec.Share]
+	if j.spec.Priority != sh.class() {
+		return nil
+	}
+	ahead := sh.pass - s.line.heap[0].pass + j.pass - sh.lines[j.spec.Priority].heap[0].pass
+	if ahead > int64(s.cfg.Stay) {
+		return nil
+	}
+	return j
 }
 
 // excluded reports whether a worker gets no attempts of a job, having failed too many of them; but
@@ -151,7 +183,8 @@ func (s *State) unpark(w fanfold.WorkerID) {
 	for i := s.parked.head; i != 0; {
 		j := *s.jobs.get(i)
 		next := s.jobs.at(i).next
-		if w == 0 || !s.excluded(j, w) {
+		// A shard whose home is there may have got that before the job's failures there.
+		if w == 0 || j.queues != nil && j.queues.sharded > 0 || !s.excluded(j, w) {
 			s.jobs.remove(&s.parked, i)
 			j.parked = false
 			s.settle(j)
@@ -171,7 +204,8 @@ func (s *State) sharable(sl *slot) Time {
 		return 0
 	}
 	first := s.attempts.at(sl.attempts.head)
-	if second := s.attempts.get(first.next); second.revoked || second.task == 0 {
+	if second := s.attempts.get(first.next); second.revoked || second.task == 0 ||
+		s.tasks.get(second.task).shard != 0 {
 		return 0
 	}
 	return later(first.value.started, s.cfg.TakeBack)

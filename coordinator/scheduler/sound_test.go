@@ -40,6 +40,13 @@ func (s *State) soundTasks() error {
 				found += int(l.n)
 			}
 			st := &j.stages[k]
+			if j.queues != nil && k == int(fanfold.StageMap) {
+				n, err := s.soundQueues(i, j)
+				if err != nil {
+					return err
+				}
+				found += n
+			}
 			total := uint32(0)
 			for _, l := range st.lists {
 				total += l.n
@@ -56,6 +63,64 @@ func (s *State) soundTasks() error {
 	return nil
 }
 
+// soundQueues counts the tasks of an open job that may go.
+func (s *State) soundQueues(i uint32, j *job) (found int, err error) {
+	q := j.queues
+	each := func(shard uint32, priority int) func(uint32) error {
+		return func(n uint32) error {
+			t := s.tasks.get(n)
+			wrong := t.job != i || t.state != fanfold.Queued || t.shard != shard
+			if wrong || shard == 0 && int(t.priority) != priority {
+				return fmt.Errorf("task %d is in a wrong queue: %+v", n, *t)
+			}
+			found++
+			return s.soundTask(t, n)
+		}
+	}
+	for p := range q.classes {
+		if err := s.soundList(&q.classes[p], each(0, p)); err != nil {
+			return 0, err
+		}
+		if ready := q.ready>>p&1 == 1; ready != (q.classes[p].n > 0) {
+			return 0, fmt.Errorf("class %d is ready: %t", p, ready)
+		}
+	}
+	linked := 0
+	for n := uint32(1); n <= uint32(len(q.shards)); n++ {
+		sh := q.at(n)
+		if err := s.soundList(&sh.queue, each(n, 0)); err != nil {
+			return 0, err
+		}
+		if sh.queue.n > 0 {
+			linked++
+			if there := s.slot(sh.home); there == nil && s.someSlot(j) && !j.ended {
+				return 0, fmt.Errorf("shard %d has no home", n)
+			}
+		}
+	}
+	for h := range q.homes {
+		for n := q.homes[h].head; n != 0; n = q.at(n).next {
+			if linked--; q.at(n).home.Index() != h {
+				return 0, fmt.Errorf("shard %d is in the ring of slot %d: %+v", n, h, *q.at(n))
+			}
+		}
+	}
+	if linked != 0 {
+		return 0, fmt.Errorf("%d shards with tasks are in no ring", linked)
+	}
+	return found, nil
+}
+
+// someSlot reports whether a shard of a job could have a home.
+func (s *State) someSlot(j *job) bool {
+	for i := range s.slots.all() {
+		if sl := *s.slots.get(i); !sl.expired && !s.excluded(j, sl.worker) {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *State) soundTask(t *task, n uint32) error {
 	attempts := 0
 	for k := t.attempt; k != 0; k = s.attempts.get(k).sibling {
@@ -70,6 +135,9 @@ func (s *State) soundTask(t *task, n uint32) error {
 	}
 	if attempts != want {
 		return fmt.Errorf("task %d is %s and has %d attempts", n, t.state, attempts)
+	}
+	if (t.deadline != 0) != (t.until != 0) {
+		return fmt.Errorf("task %d has until %d and timer %d", n, t.until, t.deadline)
 	}
 	if (t.timer != 0) != (t.state == fanfold.Waiting) {
 		return fmt.Errorf("task %d is %s and has timer %d", n, t.state, t.timer)
@@ -116,6 +184,12 @@ func (s *State) soundSlots() error {
 		if n != sl.attempts.n || backlog != sl.backlog || sl.seated != s.hasRoom(sl) {
 			return fmt.Errorf("slot %d: found %d attempts, backlog %d: %+v", i, n, backlog, *sl)
 		}
+		for k := sl.away.head; k != 0; k = s.attempts.at(k).next {
+			if a := s.attempts.get(k); !a.away || a.slot != sl.id {
+				return fmt.Errorf("attempt %d is beside slot %d: %+v", k, i, *a)
+			}
+			onSlots++
+		}
 		onSlots += int(n)
 		if n > 1 {
 			stocked++
@@ -149,7 +223,7 @@ func (s *State) soundLines() error {
 	ready := map[ShareID]bool{}
 	for i := range s.jobs.all() {
 		j := *s.jobs.get(i)
-		want := !j.ended && !j.parked && j.queue() != nil
+		want := !j.ended && !j.parked && j.hasWork()
 		if want != (j.place != 0) {
 			return fmt.Errorf("job %d has work: %t; in line: %d", i, want, j.place)
 		}

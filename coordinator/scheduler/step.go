@@ -1,6 +1,8 @@
 package scheduler
 
-import "github.com/fanfold/fanfold"
+import (
+	"github.com/fanfold/fanfold"
+)
 
 // Step decides what follows from one command at a time, changes the state accordingly, and appends
 // events and effects to out. Time does not go back: now counts as at least that of the last Tick.
@@ -69,6 +71,8 @@ func (x step) decide(c *Command) {
 		x.openSlot(c)
 	case LoseSlot:
 		x.loseSlot(c)
+	case Suspend:
+		x.suspend(c.Attempt)
 	case Tick:
 		x.tick()
 	}
@@ -102,7 +106,15 @@ func (x step) submit(c *Command) {
 	case j.held() >= j.spec.QueueMax || x.tasks.live >= heldMax:
 		x.refuse(c, j.spec.Client, Busy)
 	default:
-		x.queue(j, fanfold.StageMap, c.Tag, c.Ref)
+		e := x.draft(TaskQueued, j)
+		e.Task, e.Stage, e.Tag, e.Ref = TaskID(x.tasks.vacant()), fanfold.StageMap, c.Tag, c.Ref
+		if j.spec.Open {
+			e.Shard, e.Priority, e.Until = c.Shard, min(c.Priority, classes-1), c.Until
+			if e.Shard > j.spec.Shards {
+				e.Shard = 0
+			}
+		}
+		x.emit()
 	}
 }
 
@@ -226,16 +238,42 @@ func (x step) dispatch() {
 		if j == nil {
 			return
 		}
-		if sl := x.place(j); sl != nil {
-			x.assign(j, j.queue().head, sl)
+		task, sl, blocked := x.choose(j)
+		if sl != nil {
+			if sl.image != j.spec.Image {
+				j, task = x.instead(j, task, sl)
+			}
+			x.assign(j, task, sl)
 			continue
 		}
-		if !x.idle() {
+		if !blocked && !x.idle() {
 			return // its turn comes when a slot is idle, and nobody's before it
 		}
 		x.draft(JobParked, j).Seq = 0
 		x.emit()
 	}
+}
+
+// instead is the job, with its task, that goes on with a slot although it is another one's turn,
+// whose image the slot does not have; without one, that other job.
+func (x step) instead(j *job, task uint32, sl *slot) (*job, uint32) {
+	if other := x.stay(sl); other != nil {
+		if its := x.taskFor(other, sl); its != 0 {
+			return other, its
+		}
+	}
+	return j, task
+}
+
+// choose is the task of a job that goes next, and the slot for it; see pick.
+func (x step) choose(j *job) (task uint32, to *slot, blocked bool) {
+	if j.queues != nil {
+		return x.pick(j)
+	}
+	if to = x.place(j); to != nil {
+		task = j.queue().head
+	}
+	return task, to, false
 }
 
 func (x step) assign(j *job, i uint32, to *slot) {
@@ -247,5 +285,17 @@ func (x step) assign(j *job, i uint32, to *slot) {
 	if e.N = j.stages[e.Stage].mean; e.N == 0 {
 		e.N = int64(x.cfg.Prefetch) // not known: nothing goes behind it
 	}
+	x.emit()
+}
+
+// suspend takes an attempt out of its slot's line: it waits for other tasks.
+func (x step) suspend(id AttemptID) {
+	a := x.attempts.find(uint64(id))
+	if a == nil || a.task == 0 || a.away || a.started == 0 {
+		return
+	}
+	t := x.tasks.at(a.task)
+	e := x.draft(Suspended, x.jobOf(&t.value))
+	e.Attempt, e.Task, e.Slot = id, TaskID(t.id), a.slot
 	x.emit()
 }

@@ -2,7 +2,7 @@ package scheduler
 
 import "github.com/fanfold/fanfold"
 
-// task is one task of a job, in the list of its state. With its id and links it takes 64 bytes:
+// task is one task of a job, in the list of its state. With its id and links it takes 80 bytes:
 // that and its payload is what a queued task costs.
 type task struct {
 	ref      Ref
@@ -16,7 +16,11 @@ type task struct {
 	state    fanfold.State
 	failed   uint8
 	lost     uint8
-	kills    uint8 // processes that died under it
+	kills    uint8  // processes that died under it
+	priority uint8  // of an open job's
+	shard    uint32 // its number; 0: none
+	deadline uint32 // timer
+	until    Time   // its deadline; 0: none
 }
 
 // attempt is one execution of a task. It is in its slot's list, in the order sent, until its
@@ -33,29 +37,27 @@ type attempt struct {
 	number  uint16
 	durable bool // its job is
 	revoked bool
+	client  uint32 // of its job
+	away    bool   // it waits for other tasks, in slot.away
 }
 
 // move puts a task into the list of a state. Nothing else changes the state of a task.
 func (s *State) move(j *job, i uint32, to fanfold.State, front bool) {
 	t := s.tasks.get(i)
-	lists := &j.stages[t.stage].lists
-	s.tasks.remove(&lists[t.state], i)
+	s.leave(j, i)
 	t.state = to
-	if front {
-		s.tasks.pushFront(&lists[to], i)
-	} else {
-		s.tasks.pushBack(&lists[to], i)
-	}
+	s.enter(j, i, front)
 }
 
 // forget frees a task, its timer and, if it has a winner, that.
 func (s *State) forget(j *job, i uint32) {
 	t := s.tasks.get(i)
 	s.wheel.drop(&t.timer)
+	s.wheel.drop(&t.deadline)
 	if t.attempt != 0 {
 		s.attempts.free(t.attempt)
 	}
-	s.tasks.remove(&j.stages[t.stage].lists[t.state], i)
+	s.leave(j, i)
 	s.tasks.free(i)
 }
 
@@ -78,6 +80,7 @@ func (s *State) about(kind EffectKind, seq uint64, i, attempt uint32, out *Out) 
 	j := s.jobOf(&t.value)
 	e.Client, e.Job = j.spec.Client, j.id
 	e.Task, e.Stage, e.Tag, e.Ref = TaskID(t.id), t.value.stage, t.value.tag, t.value.ref
+	e.Shard, e.Until = t.value.shard, t.value.until
 	if attempt != 0 {
 		a := s.attempts.at(attempt)
 		e.Attempt, e.Slot = AttemptID(a.id), a.value.slot

@@ -10,6 +10,8 @@ func (x step) tick() {
 		switch i := owner &^ ownerMask; owner & ownerMask {
 		case taskTimer:
 			x.wake(i)
+		case deadlineTimer:
+			x.settled(i, 0, TimedOut, 0, 0)
 		case jobTimer:
 			x.endJob(*x.jobs.get(i), TimedOut)
 		case slotTimer:
@@ -44,6 +46,7 @@ func (x step) overdue(sl *slot) {
 	e := x.draft(SlotExpired, nil)
 	e.Slot, e.Worker = sl.id, sl.worker
 	x.emit()
+	x.forsake(sl)
 	x.evacuate(sl)
 	k := sl.attempts.head
 	if a := x.attempts.get(k); a.task != 0 {
@@ -81,7 +84,7 @@ func (x step) takeBack() {
 	left := worst.attempts.n / 2
 	for k := worst.attempts.tail; k != worst.attempts.head && left > 0; k = x.attempts.at(k).prev {
 		a := x.attempts.get(k)
-		if a.task == 0 || a.revoked {
+		if a.task == 0 || a.revoked || x.tasks.get(a.task).shard != 0 {
 			continue
 		}
 		e := x.draft(Revoked, x.jobOf(x.tasks.get(a.task)))

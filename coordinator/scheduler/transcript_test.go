@@ -150,7 +150,16 @@ func (p *transcript) command(f []string) Command {
 		if k, v, ok := strings.Cut(w, "="); ok {
 			options[k] = v
 		} else if id, ok := p.ids[w]; ok {
-			c.Job, c.Task, c.Attempt, c.Slot = JobID(id), TaskID(id), AttemptID(id), SlotID(id)
+			switch w[0] {
+			case 'j':
+				c.Job = JobID(id)
+			case 't':
+				c.Task = TaskID(id)
+			case 'a':
+				c.Attempt = AttemptID(id)
+			default:
+				c.Slot = SlotID(id)
+			}
 		} else {
 			c.Status = p.status(w)
 		}
@@ -162,6 +171,11 @@ func (p *transcript) command(f []string) Command {
 	c.Tag, c.Ref = p.number(options["tag"]), Ref(p.number(options["ref"]))
 	c.Worker = fanfold.WorkerID(p.number(options["worker"]))
 	c.Image = uint32(p.number(options["image"]))
+	c.Shard, c.Priority = uint32(p.number(options["shard"])), uint8(p.number(options["priority"]))
+	c.Key = p.number(options["key"])
+	if d := p.duration(options["deadline"]); d > 0 && c.Kind == Submit {
+		c.Until = p.now + d
+	}
 	if c.Kind == OpenJob {
 		c.Spec = p.spec(options)
 	}

@@ -78,11 +78,12 @@ func (j *job) view(k fanfold.Stage) StageView {
 	st := &j.stages[k]
 	v := StageView{
 		Waiting:   st.lists[fanfold.Waiting].n,
-		Queued:    st.lists[fanfold.Queued].n,
+		Queued:    j.queued(k),
 		Running:   st.lists[fanfold.Running].n,
 		Succeeded: st.lists[fanfold.Succeeded].n + st.answered[fanfold.Succeeded],
 		Failures:  st.failures,
 	}
+	v.Total = v.Queued - st.lists[fanfold.Queued].n
 	for state := range st.lists {
 		v.Total += st.lists[state].n + st.answered[state]
 	}
@@ -121,7 +122,7 @@ func (s *State) Totals() Totals {
 		for k := range j.stages {
 			lists := &j.stages[k].lists
 			v.Waiting += lists[fanfold.Waiting].n
-			v.Queued += lists[fanfold.Queued].n
+			v.Queued += j.queued(fanfold.Stage(k))
 			v.Running += lists[fanfold.Running].n
 		}
 	}

@@ -32,10 +32,11 @@ type timer struct {
 
 // What a timer is for: the top bits of timer.owner.
 const (
-	taskTimer = (iota + 1) << 30 // a task that waits is queued
-	slotTimer                    // a slot's first attempt takes too long
-	jobTimer                     // a job's deadline
-	ownerMask = 3 << 30
+	deadlineTimer = iota << 30 // a task's deadline
+	taskTimer                  // a task that waits is queued
+	slotTimer                  // a slot's first attempt takes too long
+	jobTimer                   // a job's deadline
+	ownerMask     = 3 << 30
 )
 
 func newWheel() wheel {
