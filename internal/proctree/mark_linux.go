@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The limits of KillMarked.
+// The limits of KillMarked and KillOrphans.
 const (
 	looksMax  = 100             // for processes that others started before they were killed
 	deathWait = 2 * time.Second // for what was killed, after each look
@@ -20,8 +20,9 @@ const (
 // mark, but not this one. It looks again until there are none, and returns when those it found are
 // dead. A mark that ends with NUL is a whole variable.
 func KillMarked(mark string) error {
+	marked := func(pid int) bool { return pid != os.Getpid() && Marked(pid, []byte(mark)) }
 	for range looksMax {
-		found, err := killMarked([]byte(mark))
+		found, err := killEach(pids(), marked)
 		if err != nil || found == 0 {
 			return err
 		}
@@ -29,11 +30,11 @@ func KillMarked(mark string) error {
 	return errors.New("kill what was left behind: new processes kept coming")
 }
 
-// killMarked looks once.
-func killMarked(mark []byte) (found int, err error) {
+// killEach kills those of the processes that match, and returns how many when they are dead.
+func killEach(pids []int, match func(pid int) bool) (found int, err error) {
 	var dying []unix.PollFd
-	for _, pid := range pids() {
-		if pid == os.Getpid() || !Marked(pid, mark) {
+	for _, pid := range pids {
+		if !match(pid) {
 			continue
 		}
 		// The descriptor names the process for good. What it names may not be what was looked at,
@@ -42,7 +43,7 @@ func killMarked(mark []byte) (found int, err error) {
 		if err != nil {
 			continue // it has gone
 		}
-		if Marked(pid, mark) && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil {
+		if match(pid) && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil {
 			dying = append(dying, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 			continue
 		}

@@ -1,7 +1,7 @@
 // Package proctree looks at the processes of this host: who descends from whom, who carries a mark
 // in its environment, and how one ended, in words. worker/process and worker/command use it to
-// leave nothing running behind. The one idea: process ids are used again, so what is killed by its
-// mark is first held by a descriptor.
+// leave nothing running behind. The one idea: process ids are used again, so what is not a child of
+// this process is held by a descriptor before it is killed.
 package proctree
 
 import (

@@ -2,8 +2,17 @@
 
 package proctree
 
-// Children does not know on this system: 0.
-func Children(int) int { return 0 }
+// Children does not know on this system: none.
+func Children(int) []int { return nil }
 
 // KillMarked does nothing: the environment of other processes cannot be read on this system.
 func KillMarked(string) error { return nil }
+
+// SetReaper does nothing: nobody gets the orphans of a process on this system.
+func SetReaper() {}
+
+// KillOrphans does nothing: see SetReaper.
+func KillOrphans() error { return nil }
+
+// Runs is false: the system is not asked.
+func Runs(int) bool { return false }

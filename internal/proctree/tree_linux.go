@@ -23,16 +23,19 @@ func Descendants(root int) []int {
 	return found
 }
 
-// Children counts the children of a process, dead ones included until they are reaped, without
-// looking at all processes; 0 where the kernel does not tell. See proc_pid_task(5).
-func Children(pid int) int {
+// Children finds the children of a process, dead ones included until they are reaped, without
+// looking at all processes; none where the kernel does not tell. See proc_pid_task(5).
+func Children(pid int) (found []int) {
 	lists, _ := filepath.Glob(path(pid, "task/*/children")) // the pattern is right
-	n := 0
 	for _, list := range lists {
 		ids, _ := os.ReadFile(list) // a thread that has gone has no children
-		n += len(bytes.Fields(ids))
+		for _, id := range bytes.Fields(ids) {
+			if child, err := strconv.Atoi(string(id)); err == nil {
+				found = append(found, child)
+			}
+		}
 	}
-	return n
+	return found
 }
 
 // path is that of a file about a process.

@@ -62,7 +62,9 @@ func start(s *spec, t *fanfold.Task, take taker, offset int64) (*child, error) {
 	c.cmd.Dir = directory(t, s.command)
 	// A group of its own, so that it can be killed with what it starts.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	running.join()
 	if err := c.connect(); err != nil {
+		running.leave(c.spec.mark(t), true)
 		return nil, c.startError(err)
 	}
 	for range chunkCount {

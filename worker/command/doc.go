@@ -48,4 +48,5 @@
 // Output is read to its end, as in a pipeline of a shell: processes in the background that hold it
 // open after the command has ended, and write nothing for five seconds, fail the attempt. Then what
 // the command left in its process group is killed, and so is what carries its FANFOLD_COMMAND_ID.
+// When no command is left in the task process, everything else that any of them left is killed too.
 package command

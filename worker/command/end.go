@@ -3,12 +3,10 @@ package command
 import (
 	"context"
 	"errors"
-	"os"
 	"syscall"
 	"time"
 
 	"github.com/fanfold/fanfold"
-	"github.com/fanfold/fanfold/internal/proctree"
 )
 
 // finish closes the command's input, takes its output to the end, and says how it ended. After it
@@ -138,12 +136,7 @@ func (c *child) release() {
 			break
 		}
 	}
-	// A daemon has left the group. Then the parent of this process has a child more: it is the one
-	// that gets orphans. Most commands leave nothing, and this is cheap to know.
-	if !alone || proctree.Children(os.Getppid()) > 1 {
-		// What cannot be killed now goes with the task process.
-		_ = proctree.KillMarked(c.spec.mark(c.task) + "\x00")
-	}
+	running.leave(c.spec.mark(c.task), alone)
 }
 
 // signal signals the command's process group; an error says that nobody is in it. When the command

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -193,18 +192,4 @@ func TestR10WhatACommandLeaves(t *testing.T) {
 			wantDead(t, pid)
 		})
 	}
-}
-
-func TestR10DaemonOfACommand(t *testing.T) {
-	c := exec.Command("/proc/self/exe")
-	c.Env = append(os.Environ(), roleVariable+"=reaper", "GORACE=atexit_sleep_ms=0")
-	out, err := c.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Fields(string(out))
-	if len(lines) != 2 || lines[1] != "end" {
-		t.Fatalf("got %q, want a process id and the input", out)
-	}
-	wantDead(t, lines[0])
 }

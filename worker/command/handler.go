@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/proctree"
 )
 
 // hintAfter is how long a kept command may be silent before its client is told what mostly is the
@@ -85,6 +86,7 @@ func (k *kept) ask(ctx context.Context, in []byte) (err error) {
 func (k *kept) ready(take taker) (err error) {
 	if k.child != nil {
 		k.child.take = take
+		k.child.calm()
 		if err := k.child.takeReady(k.sink); err != nil {
 			return err
 		}
@@ -142,6 +144,23 @@ func oneLine(in []byte) error {
 	}
 	return nil
 }
+
+// calm waits for a moment until the command waits for input: so what it still had to write after its
+// answer is there. It is a help and no more, since a command may have others write for it.
+func (c *child) calm() {
+	for range calmLooks {
+		if !proctree.Runs(c.cmd.Process.Pid) {
+			return
+		}
+		time.Sleep(calmPause)
+	}
+}
+
+// How long calm waits: a command that goes on for longer is given its task.
+const (
+	calmLooks = 50
+	calmPause = 100 * time.Microsecond
+)
 
 // takeReady takes what the command has written by now, without waiting.
 func (c *child) takeReady(emit *fanfold.Emitter) error {
@@ -252,8 +271,8 @@ func (h perTask) Handle(ctx context.Context, in []byte, reply *fanfold.Reply) (e
 var errCount = errors.New("the number of its lines is not that of its input")
 
 // pipelined is a BatchHandler that gives its command many lines ahead, in order, and takes as many
-// answers: for commands that buffer. When the answers do not come by themselves, the command's input
-// is closed, and it has to write them then.
+// answers: for commands that buffer. When the answers do not come by themselves, the command's
+// input is closed, and it has to write them then.
 type pipelined struct {
 	kept
 	buffers bool // it has not answered before the end of its input
@@ -262,8 +281,8 @@ type pipelined struct {
 // answerWait is how long a pipelined command that may keep its answers back is waited for.
 const answerWait = 50 * time.Millisecond
 
-// HandleBatch gives all lines to the command. Unless there are as many answers, all tasks fail: none
-// can be told from another.
+// HandleBatch gives all lines to the command. Unless there are as many answers, all tasks fail:
+// none can be told from another.
 func (p *pipelined) HandleBatch(ctx context.Context, tasks []*fanfold.Reply) error {
 	p.line, p.lines = p.line[:0], 0
 	given := make([]*fanfold.Reply, 0, len(tasks))

@@ -108,7 +108,8 @@ func TestHandlerShiftsNoAnswer(t *testing.T) {
 }
 
 func TestHandlerEndsWithoutAnswer(t *testing.T) {
-	h := newHandling(t, fanfold.FeedKept, "sh", "-c", `read x; [ "$x" = die ] && exit 3; echo "got $x"`)
+	h := newHandling(t, fanfold.FeedKept, "sh", "-c",
+		`read x; [ "$x" = die ] && exit 3; echo "got $x"`)
 	if got := h.ask(t.Context(), "a"); got != "got a" {
 		t.Errorf("got %q", got)
 	}

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,31 +31,6 @@ func TestMain(m *testing.M) {
 		os.Exit(taskMain())
 	}
 	goleak.VerifyTestMain(m)
-}
-
-func reaperMain() int {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		panic(err)
-	}
-	c := exec.Command("/proc/self/exe")
-	c.Env = append(os.Environ(), roleVariable+"=task")
-	c.Stdout, c.Stderr = os.Stdout, os.Stderr
-	if err := c.Run(); err != nil {
-		panic(err)
-	}
-	return 0
-}
-
-// taskMain runs a mapper that leaves a daemon in a session of its own, and prints its output.
-func taskMain() int {
-	const daemon = `setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; cat`
-	c := fanfold.Command{Mapper: []string{"sh", "-c", daemon}}
-	r := runMapper(context.Background(), c, "end\n")
-	if r.err != nil {
-		panic(r.err)
-	}
-	fmt.Println(r.text())
-	return 0
 }
 
 // run is one attempt of a test: what it emitted and did.
@@ -217,11 +192,28 @@ func wantNoChild(t *testing.T) {
 	}
 }
 
-// wantDead checks that a process has ended, be it that nobody has reaped it.
+// wantDead checks that a process has ended, be it that nobody has reaped it, or that the kernel is
+// yet to take it down.
 func wantDead(t *testing.T, pid string) {
 	t.Helper()
-	stat, err := os.ReadFile("/proc/" + pid + "/stat")
-	if err == nil && !strings.Contains(string(stat), ") Z ") {
-		t.Errorf("process %s is alive: %s", pid, stat)
+	id, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(id, 0)
+	if err != nil {
+		return // reaped
+	}
+	defer unix.Close(fd)
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(p, deathMillis)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Poll(p, deathMillis)
+	}
+	if n != 1 {
+		t.Errorf("process %s is alive (%v)", pid, err)
 	}
 }
+
+// deathMillis bounds how long a test waits for the kernel.
+const deathMillis = 10_000
