@@ -20,7 +20,8 @@ type Handler interface {
 
 // BatchHandler is a Handler that may take several tasks at once, in their order: for code that
 // pays per call. Each Reply has its input (In), and takes its own result and error (Fail). When a
-// Handler has it, Handle is not called. An error fails all tasks of the batch that were not Done.
+// Handler has it, Handle is not called. An error fails all tasks of the batch. When one of them is
+// stopped or out of time, ctx ends; those of the others that have no result then run again.
 type BatchHandler interface {
 	HandleBatch(ctx context.Context, tasks []*Reply) error
 }
@@ -39,6 +40,10 @@ const PayloadMax = 3 << 20
 
 // DefaultShards is the number of shards of a job whose tasks have keys, when it does not say.
 const DefaultShards = 64
+
+// DefaultSnapshotEvery is the number of tasks between two snapshots of a shard, when its program
+// does not say.
+const DefaultSnapshotEvery = 1000
 
 // DepthMax is how deep tasks may call tasks.
 const DepthMax = 8

@@ -50,8 +50,8 @@ func New(cfg Config) (*Agent, error) {
 	return a, nil
 }
 
-// Run starts a process per slot and serves control, the agent's connection to its coordinator,
-// which it closes in the end. It returns nil when ctx ends or the coordinator closes control, an
+// Run keeps a process in use per slot and serves control, the agent's connection to its
+// coordinator, which it closes in the end. It returns nil when ctx ends or the coordinator closes control, an
 // error when control breaks, and only after each process and goroutine is gone and the agent's
 // directory is removed. It may be called once.
 func (a *Agent) Run(ctx context.Context, control *protocol.Conn) (err error) {
@@ -91,6 +91,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		close(read)
 	}
 	if ctx.Err() != nil {
+		err = nil
 		a.report(&protocol.Bye{Reason: "the worker ends"})
 	}
 	stop()
@@ -131,7 +132,7 @@ func (a *Agent) heartbeat() *protocol.Heartbeat {
 	return h
 }
 
-// PIDs are the ids of the task processes by slot; 0 where none runs just now. It is safe for
+// PIDs are the ids of the task processes in use by slot; 0 where none runs just now. It is safe for
 // concurrent use.
 func (a *Agent) PIDs() []int {
 	pids := make([]int, len(a.slots))
@@ -166,7 +167,7 @@ func (a *Agent) connect(ctx context.Context) (protocol.Welcome, error) {
 	host, _ := os.Hostname() // for people: it may be empty
 	hello := protocol.Hello{
 		Role: uint8(protocol.RoleWorker), Name: a.cfg.Name, Dir: a.dir.path,
-		Host: host, PID: uint32(os.Getpid()),
+		Host: host, PID: uint32(os.Getpid()), Processes: uint32(a.cfg.ProcessesMax),
 	}
 	for _, s := range a.slots {
 		hello.Slots = append(hello.Slots, uint32(s.index))
@@ -182,15 +183,23 @@ func (a *Agent) connect(ctx context.Context) (protocol.Welcome, error) {
 	return welcome, err
 }
 
+// sumOf is the hash of the image of a Start; none: it is this binary's.
+func (a *Agent) sumOf(m *protocol.Start) []byte {
+	if a.hash != [sha256.Size]byte{} && bytes.Equal(m.Image, a.hash[:]) {
+		return nil
+	}
+	return m.Image
+}
+
 // open opens the image of a Start; the error says why it may not run here.
 func (a *Agent) open(m *protocol.Start) (process.Image, error) {
-	isOwn := a.hash != [sha256.Size]byte{} && bytes.Equal(m.Image, a.hash[:])
+	sum := a.sumOf(m)
 	switch {
-	case len(m.Image) == 0 || isOwn:
+	case len(sum) == 0:
 		return process.Image{}, nil
 	case a.cfg.AllowImages == nil || !a.cfg.AllowImages(m.Path):
 		return process.Image{}, fanfold.Errorf(fanfold.KindDenied, "open program",
 			"this worker does not run %s", m.Path)
 	}
-	return process.OpenImage(m.Path, [sha256.Size]byte(m.Image))
+	return process.OpenImage(m.Path, [sha256.Size]byte(sum))
 }

@@ -3,7 +3,6 @@ package worker_test
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -169,79 +168,6 @@ func TestAgentRecyclesProcesses(t *testing.T) {
 	}
 }
 
-func TestAgentRunsAnotherImage(t *testing.T) {
-	own, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "program")
-	other := append(own, "another version"...)
-	if err := os.WriteFile(path, other, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(other)
-	allow := func(p string) bool { return p == path }
-	h := startAgent(t, worker.Config{Slots: 1, AllowImages: allow})
-	first := h.process()
-
-	var exited protocol.Exited
-	refusals := []struct {
-		name  string
-		start protocol.Start
-		why   string
-	}{
-		{"path", protocol.Start{Image: sum[:], Path: "/bin/sh"}, "does not run /bin/sh"},
-		{"hash", protocol.Start{Image: make([]byte, sha256.Size), Path: path}, "not the file"},
-	}
-	for _, r := range refusals {
-		h.send(&r.start)
-		h.next(protocol.KindExited, &exited)
-		if !strings.Contains(exited.Failed, r.why) {
-			t.Errorf("%s: the agent reports %+v, want %q", r.name, exited, r.why)
-		}
-	}
-	first.brief("echo") // it still serves
-	first.assign("x\n", 1)
-	first.done(1, protocol.StatusSucceeded)
-
-	h.send(&protocol.Start{Image: sum[:], Path: path})
-	h.next(protocol.KindExited, &exited)
-	if exited.PID != first.hello.PID || exited.Failed != "" {
-		t.Errorf("the agent reports %+v", exited)
-	}
-	close(first.closed)
-	second := h.process()
-	if !bytes.Equal(second.hello.Image, sum[:]) {
-		t.Errorf("the new process names image %s", hex.EncodeToString(second.hello.Image))
-	}
-	second.brief("echo")
-	second.assign("x\n", 1)
-	second.done(1, protocol.StatusSucceeded)
-}
-
-func TestAgentReportsAnImageThatCannotRun(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "program")
-	text := []byte("this is no program\n")
-	if err := os.WriteFile(path, text, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(text)
-	h := startAgent(t, worker.Config{Slots: 1, AllowImages: func(string) bool { return true }})
-	first := h.process()
-	h.send(&protocol.Start{Image: sum[:], Path: path})
-	var exited protocol.Exited
-	h.next(protocol.KindExited, &exited)
-	close(first.closed)
-	h.next(protocol.KindExited, &exited)
-	if !strings.Contains(exited.Failed, "exec format error") {
-		t.Errorf("the agent reports %+v", exited)
-	}
-	second := h.process() // of the worker's own program
-	second.brief("echo")
-	second.assign("x\n", 1)
-	second.done(1, protocol.StatusSucceeded)
-}
-
 func TestAgentForgetsAJob(t *testing.T) {
 	h := startAgent(t, worker.Config{Slots: 1})
 	h.process()
@@ -271,6 +197,7 @@ func TestAgentHasLimits(t *testing.T) {
 		{"many slots", worker.Config{Name: "w", Slots: 5000, Attach: attach}, "5000 slots"},
 		{"attach", worker.Config{Name: "w", Slots: 1}, "without Attach"},
 		{"memory", worker.Config{Name: "w", Slots: 1, Attach: attach, Memory: -1}, "negative"},
+		{"processes", worker.Config{Name: "w", Slots: 1, Attach: attach, ProcessesMax: -1}, "negative"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,13 +17,15 @@ import (
 const (
 	DefaultTasksMax = 1_000_000       // attempts of one process, give or take a quarter
 	DefaultGrace    = 2 * time.Second // from SIGTERM to SIGKILL when the agent ends
+
+	DefaultProcessesMax = 4 // task processes of a slot, each of another image
 )
 
 // Config describes an Agent. Name, Slots and Attach must be set; the zero value of each other field
 // means its default.
 type Config struct {
 	Name  string // of the worker, unique at its coordinator
-	Slots int    // task processes, 1 to protocol.SlotsMax
+	Slots int    // attempts at a time, 1 to protocol.SlotsMax
 
 	// Attach takes the agent's end of the connection to the process of a slot, on which nothing
 	// has been said yet. It runs on a goroutine of its own and returns when the connection has
@@ -48,6 +50,12 @@ type Config struct {
 	// Inside, if set, takes the place of task processes.
 	Inside *Inside
 
+	// ProcessesMax is how many task processes a slot may keep, each of another image, so that jobs of
+	// different programs take turns without a start each time. One of them runs attempts; the least
+	// recently used of the others goes first. The coordinator is told, and keeps to it. 0:
+	// DefaultProcessesMax; 1: none waits.
+	ProcessesMax int
+
 	Memory   int64         // bytes for an attempt's buffers; 0: by the host's memory and Slots
 	TasksMax int           // attempts after which a process is replaced; 0: DefaultTasksMax
 	Grace    time.Duration // from SIGTERM to SIGKILL at the end; 0: DefaultGrace
@@ -64,13 +72,14 @@ func (c *Config) complete() error {
 		return fmt.Errorf("%d slots: want 1 to %d", c.Slots, protocol.SlotsMax)
 	case c.Attach == nil:
 		return errors.New("worker without Attach")
-	case c.Memory < 0 || c.TasksMax < 0 || c.Grace < 0:
+	case c.Memory < 0 || c.TasksMax < 0 || c.Grace < 0 || c.ProcessesMax < 0:
 		return errors.New("negative limit of a worker")
 	}
 	c.Root = cmp.Or(c.Root, DefaultRoot())
 	c.Memory = cmp.Or(c.Memory, hostMemory(c.Slots))
 	c.TasksMax = cmp.Or(c.TasksMax, DefaultTasksMax)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	c.ProcessesMax = cmp.Or(c.ProcessesMax, DefaultProcessesMax)
 	c.Env = slices.Clone(c.Env)
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()

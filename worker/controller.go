@@ -66,7 +66,7 @@ func (c *controller) take(ctx context.Context, m protocol.Message) error {
 	case protocol.KindKill:
 		return with(m, func(k *protocol.Kill) error {
 			grace := time.Duration(k.GraceMillis) * time.Millisecond
-			return c.onSlot(k.Slot, func(slot *slot) { slot.kill(grace) })
+			return c.onSlot(k.Slot, func(slot *slot) { slot.kill(int(k.PID), grace) })
 		})
 	case protocol.KindRead:
 		return with(m, func(r *protocol.Read) error { return c.read(ctx, r) })

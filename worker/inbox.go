@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,32 +14,47 @@ import (
 
 // What a coordinator may make a task process hold; above it the connection ends.
 const (
-	queueMax    = 4096    // attempts that have not started
-	materialMax = 1 << 30 // bytes of input and sources of attempts that have not started
-	sourceCost  = 96      // bytes that a source counts for, besides what it carries inline
+	queueMax    = 4096      // attempts and calls that have not started
+	materialMax = 1<<31 - 1 // bytes of input, sources and payloads of those: 512 calls of PayloadMax
+	sourceCost  = 96        // bytes that a source counts for, besides what it carries inline
 )
 
-// material is what comes before an Assign: the bytes of an inline split, and sources.
+// material is what comes before an Assign: the bytes of an inline split, and sources; or before the
+// last Call of a reduce.
 type material struct {
+	plan    *plan // of a Call
 	inline  []byte
 	sources []shuffle.Source
 	cost    int
 }
 
-// inbox stands between the reader, which fills it, and the executor, which runs what it holds.
+// inbox stands between the hand that reads, which fills it, and the one that has the baton, which
+// runs what it holds.
 type inbox struct {
-	dir      string // the worker's
+	epoch    time.Time // when it was made
+	dir      string    // the worker's
 	programs map[string]*fanfold.Program
-	wake     chan struct{} // capacity one: the queue is not empty; never closed
 
-	mu       sync.Mutex // guards what follows
-	plans    map[uint64]*plan
+	mu       sync.Mutex           // guards what follows
+	plans    map[uint64]*plan     // who reads alone changes it
 	material map[uint64]*material // by the attempt's handle
-	held     int                  // bytes of material of attempts that have not started
-	queue    []*attempt           // not started, in order
+	held     int                  // bytes of material, and of calls that have not started
+	arena    arena                // the bytes of calls
+	queue    queue                // not started, in order
 	running  *attempt             // or nil
+	hands    []*hand              // all there are
+	baton    bool                 // a hand has it: it alone runs user code
+	reading  bool                 // a hand reads
+	busy     int64                // when the baton was taken, as now has it
+	over     bool                 // the process is to end
 	outputs  map[uint64]output    // of succeeded attempts, until their Verdict
 	retired  bool                 // nothing starts any more
+	closing  []*plan              // open jobs that were forgotten, whose handlers are to be closed
+	waiting  int                  // calls that wait for others
+	resuming []*hand              // that want to go on, in order
+	asked    map[uint64]*asked    // the calls of calls that have not ended, by tag
+	tags     uint64               // the last tag given
+	draining bool                 // it is to retire when no call waits for another
 }
 
 // output is the directory of a succeeded attempt.
@@ -51,12 +65,13 @@ type output struct {
 
 func newInbox(dir string, programs []fanfold.Program) *inbox {
 	in := &inbox{
+		epoch:    time.Now(),
 		dir:      dir,
 		programs: make(map[string]*fanfold.Program, len(programs)),
-		wake:     make(chan struct{}, 1),
 		plans:    map[uint64]*plan{},
 		material: map[uint64]*material{},
 		outputs:  map[uint64]output{},
+		asked:    map[uint64]*asked{},
 	}
 	for i := range programs {
 		in.programs[programs[i].Name] = &programs[i]
@@ -71,6 +86,9 @@ func (in *inbox) brief(b *protocol.Brief) error {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if old := in.plans[b.Job]; old != nil && old.open != nil {
+		return fmt.Errorf("brief: open job %d has one", b.Job)
+	}
 	in.plans[b.Job] = p
 	return nil
 }
@@ -139,9 +157,9 @@ func (in *inbox) assign(m *protocol.Assign) (bool, error) {
 	}
 	p := in.plans[m.Job]
 	switch {
-	case p == nil:
-		return false, fmt.Errorf("assign: no brief of job %d", m.Job)
-	case len(in.queue) >= queueMax:
+	case p == nil || p.open != nil:
+		return false, fmt.Errorf("assign: no brief of closed job %d", m.Job)
+	case in.queue.n >= queueMax:
 		return false, fmt.Errorf("assign: over %d attempts that have not started", queueMax)
 	case len(w.sources) != int(m.Sources):
 		return false, fmt.Errorf("assign: %d sources announced, %d came", m.Sources, len(w.sources))
@@ -167,41 +185,8 @@ func (in *inbox) assign(m *protocol.Assign) (bool, error) {
 		cost:    w.cost,
 		filed:   m.NoInline,
 	}
-	in.queue = append(in.queue, a)
-	select {
-	case in.wake <- struct{}{}:
-	default: // the executor has a wake-up waiting
-	}
+	in.queue.push(&call{attempt: a})
 	return true, nil
-}
-
-// next waits for an attempt and makes it the running one; nil when ctx has ended. The caller ends
-// its context by finished.
-func (in *inbox) next(ctx context.Context) *attempt {
-	for {
-		if a := in.start(ctx); a != nil {
-			return a
-		}
-		select {
-		case <-in.wake:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (in *inbox) start(ctx context.Context) *attempt {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if len(in.queue) == 0 || ctx.Err() != nil {
-		return nil
-	}
-	a := in.queue[0]
-	in.queue = slices.Delete(in.queue, 0, 1)
-	in.held -= a.cost
-	in.running = a
-	a.ctx, a.stop = context.WithCancelCause(ctx)
-	return a
 }
 
 // finished says that the running attempt has ended. With a dir it has left an output there, which
@@ -221,33 +206,61 @@ func (in *inbox) finished(a *attempt, dir string) bool {
 	return true
 }
 
-// stop ends the running attempt, or takes a waiting one out of the queue: then it returns true.
-func (in *inbox) stop(handle uint64) bool {
+// taken says what takeBack has found.
+type taken uint8
+
+const (
+	takenNothing taken = iota
+	takenAttempt       // of a closed job
+	takenCall          // of an open job
+)
+
+// stop ends a running attempt, or takes a waiting one out of the queue and says what it was.
+func (in *inbox) stop(handle uint64) taken {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.running != nil && in.running.handle == handle {
 		in.running.stop(errStopped)
-		return false
+		return takenNothing
+	}
+	for _, h := range in.hands {
+		for i := range h.calls {
+			if h.calls[i].is(handle) {
+				h.calls[i].stopped = true
+				h.ctx.stop(errStopped)
+				return takenNothing
+			}
+		}
 	}
 	return in.takeBack(handle)
 }
 
-// revoke takes a waiting attempt out of the queue; false when it is not there (any more).
-func (in *inbox) revoke(handle uint64) bool {
+// revoke takes a waiting attempt out of the queue, and says what it was.
+func (in *inbox) revoke(handle uint64) taken {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.takeBack(handle)
 }
 
 // takeBack is for stop and revoke; in.mu is held.
-func (in *inbox) takeBack(handle uint64) bool {
-	i := slices.IndexFunc(in.queue, func(a *attempt) bool { return a.handle == handle })
+func (in *inbox) takeBack(handle uint64) taken {
+	i := in.queue.find(handle)
 	if i < 0 {
-		return false
+		w := in.material[handle]
+		if w == nil || w.plan == nil {
+			return takenNothing
+		}
+		delete(in.material, handle) // a reduce without its last Call
+		in.held -= w.cost
+		return takenCall
 	}
-	in.held -= in.queue[i].cost
-	in.queue = slices.Delete(in.queue, i, i+1)
-	return true
+	c := in.queue.take(i)
+	in.held -= c.cost()
+	in.arena.drop(c.buf)
+	if c.attempt != nil {
+		return takenAttempt
+	}
+	return takenCall
 }
 
 // verdict takes the output of an attempt out of the inbox: the directory that is to be removed.
@@ -271,6 +284,10 @@ func (in *inbox) forget(job uint64) (dirs []string) {
 		return nil
 	}
 	delete(in.plans, job)
+	if p.open != nil {
+		in.forgetOpen(p)
+		return nil
+	}
 	if in.running != nil && in.running.plan == p {
 		in.running.stop(errStopped)
 	}
@@ -283,12 +300,13 @@ func (in *inbox) forget(job uint64) (dirs []string) {
 	return dirs
 }
 
-// retire stops everything from starting and gives the attempts that were waiting.
-func (in *inbox) retire() []*attempt {
+// retire stops everything from starting and gives what was waiting.
+func (in *inbox) retire() (waiting []call) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.retired = true
-	waiting := in.queue
-	in.queue = nil
+	in.retired, in.over = true, true
+	for in.queue.n > 0 {
+		waiting = append(waiting, in.queue.take(0))
+	}
 	return waiting
 }

@@ -29,6 +29,13 @@ func (l *logTail) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
+// reset forgets what was written by the task before.
+func (l *logTail) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = l.kept[:0]
+}
+
 // String gives the last lines, whole ones where it can.
 func (l *logTail) String() string {
 	l.mu.Lock()

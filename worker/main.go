@@ -26,18 +26,20 @@ type MainConfig struct {
 	Image    []byte       // SHA-256 of this binary; none: it is the worker's own
 	Storage  *storage.Mux // where inputs are read and outputs are written
 	Memory   int64        // bytes for an attempt's buffers when the job does not say; 0: DefaultMemory
-	TasksMax int          // attempts after which Main retires; 0: no limit
+	TasksMax int          // attempts and calls after which Main retires; 0: no limit
 	Log      io.Writer    // what the attempts print by way of Task.Log; nil: discarded
 
-	// Mark is called, if set, when an attempt begins and when it has ended.
+	// Mark is called, if set, when an attempt begins and when it has ended. The calls of an open
+	// job count as one attempt, that of the first of them.
 	Mark func(id fanfold.AttemptID, begin bool)
 	// Budget is called, if set, before an attempt whose buffers may hold another number of bytes
 	// than those of the attempt before.
 	Budget func(bytes int64)
 }
 
-// Main is the body of a task process. It shakes hands on c, runs the attempts that come one at a
-// time, and returns nil after TasksMax of them, when c ends, or when ctx does; c is closed then.
+// Main is the body of a task process. It shakes hands on c, runs the attempts and calls that come,
+// one at a time, and returns nil after TasksMax of them (but not while it holds the state of
+// shards), when it is told to retire, when c ends, or when ctx does; c is closed then.
 // User code that goes on for long although its context has ended is not waited for. Programs are
 // found by name; the program "command" is always there.
 func Main(ctx context.Context, c *protocol.Conn, programs []fanfold.Program, cfg MainConfig) error {
@@ -56,35 +58,25 @@ func Main(ctx context.Context, c *protocol.Conn, programs []fanfold.Program, cfg
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	in := newInbox(cfg.Dir, programs)
-	r := &reader{conn: c, in: in, slot: cfg.Slot}
-	x := &executor{conn: c, in: in, cfg: cfg}
-
-	read, executed := make(chan error, 1), make(chan error, 1)
-	go func() { read <- r.run() }()
-	go func() {
-		defer func() { executed <- x.err }() // also when user code ends this goroutine
-		x.run(ctx)
-	}()
+	x := newExecutor(ctx, c, in, cfg)
+	x.start()
 	var err error
 	select {
-	case err = <-read:
+	case err = <-x.lost:
 		cancel(errLeft)
 		if err != nil {
 			complain(c, err)
 		}
 		_ = c.Close()
-	case err = <-executed:
-		executed <- nil
+	case err = <-x.ended:
 		err = errors.Join(err, leave(c))
-		<-read
 	case <-ctx.Done():
 		_ = c.Close()
-		<-read
 	}
 	grace := time.NewTimer(leaveGrace)
 	defer grace.Stop()
 	select {
-	case <-executed:
+	case <-x.gone:
 	case <-grace.C:
 	}
 	return err

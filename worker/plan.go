@@ -8,7 +8,7 @@ import (
 	"github.com/fanfold/fanfold/worker/command"
 )
 
-// plan is a job as a task process sees it. It is not changed after newPlan.
+// plan is a job as a task process sees it. What open points to changes, the rest does not.
 type plan struct {
 	handle     uint64 // that the coordinator uses for the job
 	id         fanfold.JobID
@@ -17,6 +17,7 @@ type plan struct {
 	err        error         // why the job cannot run here: each of its attempts fails with it
 	partitions int           // tasks of the reduce stage; 0: there is none
 	last       fanfold.Stage // the stage that writes the output
+	open       *openJob      // nil: the job is closed
 }
 
 // newPlan makes the plan of a Brief; the error breaks the protocol.
@@ -33,8 +34,26 @@ func newPlan(b *protocol.Brief, programs map[string]*fanfold.Program) (*plan, er
 	if p.last < fanfold.StageMap || p.last > fanfold.StageGather {
 		return nil, fmt.Errorf("brief: last stage %d", b.Stages)
 	}
-	p.program, p.err = find(&p.job, programs)
+	if len(b.Open) > 0 {
+		p.open = newOpenJob(b)
+	}
+	if p.program, p.err = find(&p.job, programs); p.err == nil {
+		p.err = p.fits()
+	}
 	return p, nil
+}
+
+// fits checks that the program is one for such a job.
+func (p *plan) fits() error {
+	switch {
+	case p.open != nil && p.program.Handle == nil:
+		return fanfold.Errorf(fanfold.KindUsage, "find program",
+			"%s has no handler: it takes inputs, not tasks", p.job.Program)
+	case p.open == nil && p.program.Map == nil:
+		return fanfold.Errorf(fanfold.KindUsage, "find program",
+			"%s has no mapper: it takes tasks, not inputs", p.job.Program)
+	}
+	return nil
 }
 
 // find gives the program that a job names.

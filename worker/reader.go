@@ -1,48 +1,64 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
 )
 
-// reader is the goroutine of a task process that takes what the coordinator says. It never waits
-// for user code, so that a Stop overtakes the attempts before it.
+// reader takes what the coordinator says. One hand at a time has it: the one that inbox.reading is
+// set for.
 type reader struct {
-	conn *protocol.Conn
-	in   *inbox
-	slot fanfold.Slot
+	conn  *protocol.Conn
+	in    *inbox
+	slot  fanfold.Slot
+	batch protocol.Batch
+	calls callReader
 }
 
-// run reads until the connection ends: nil when the coordinator closed it.
-func (r *reader) run() error {
-	var b protocol.Batch
-	for {
-		if err := r.conn.Read(&b); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
+// read waits for messages and handles them. It returns io.EOF when the coordinator has closed the
+// connection.
+func (r *reader) read() error {
+	if err := r.conn.Read(&r.batch); err != nil {
+		return err
+	}
+	if err := r.takeAll(); err != nil {
+		return fanfold.Errorf(fanfold.KindProtocol, "read assignments", "%w", err)
+	}
+	return nil
+}
+
+// takeAll handles what one Read gave.
+func (r *reader) takeAll() error {
+	for m := range r.batch.All() {
+		if m.Kind == protocol.KindCall {
+			if err := r.call(m); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.queueCalls(); err != nil {
 			return err
 		}
-		for m := range b.All() {
-			if err := r.take(m); err != nil {
-				return fanfold.Errorf(fanfold.KindProtocol, "read assignments", "%w", err)
-			}
+		if err := r.take(m); err != nil {
+			return err
 		}
-		r.conn.Flush()
 	}
+	return r.queueCalls()
 }
 
-// take handles one message. An error breaks the connection.
+// take handles a message that is not a Call. An error breaks the connection.
 func (r *reader) take(m protocol.Message) error {
 	switch m.Kind {
 	case protocol.KindAssign:
 		return with(m, func(a *protocol.Assign) error {
-			taken, err := r.in.assign(a)
-			return errors.Join(err, r.answer(!taken && err == nil, a.Attempt, protocol.StatusReturned))
+			accepted, err := r.in.assign(a)
+			if err != nil || accepted {
+				return err
+			}
+			return r.answer(takenAttempt, a.Attempt, protocol.StatusReturned)
 		})
 	case protocol.KindInput:
 		return with(m, r.in.input)
@@ -62,6 +78,12 @@ func (r *reader) take(m protocol.Message) error {
 		return with(m, func(v *protocol.Verdict) error { return remove(r.in.verdict(v)) })
 	case protocol.KindForget:
 		return with(m, func(f *protocol.Forget) error { return remove(r.in.forget(f.Job)...) })
+	case protocol.KindRetire:
+		return with(m, func(*protocol.Retire) error { r.in.drain(); return nil })
+	case protocol.KindTold:
+		return with(m, r.in.told)
+	case protocol.KindSnapshot:
+		return with(m, r.in.restore)
 	case protocol.KindError:
 		return with(m, func(f *protocol.Failure) error { return f.Err() })
 	case protocol.KindBye: // the end of the connection follows
@@ -70,12 +92,18 @@ func (r *reader) take(m protocol.Message) error {
 	return fmt.Errorf("message of kind %d to a task process", m.Kind)
 }
 
-// answer sends, if yes, the Done of an attempt that did not start.
-func (r *reader) answer(yes bool, attempt uint64, status uint8) error {
-	if !yes {
-		return nil
+// answer sends the Done or the Return of an attempt that did not start.
+func (r *reader) answer(what taken, attempt uint64, status uint8) (err error) {
+	switch what {
+	case takenAttempt:
+		err = r.conn.Send(&protocol.Done{
+			Attempt: attempt, Status: status, Slot: uint32(r.slot),
+		})
+	case takenCall:
+		err = r.conn.Send(&protocol.Return{Attempt: attempt, Status: status})
 	}
-	return r.conn.Send(&protocol.Done{Attempt: attempt, Status: status, Slot: uint32(r.slot)})
+	r.conn.Flush()
+	return err
 }
 
 // with decodes m and hands it on.

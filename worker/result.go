@@ -18,11 +18,15 @@ const (
 	counterBytesMax = 256 << 10 // of their names
 )
 
+// systemGroup is the group of the counters that are not the program's.
+const systemGroup = "fanfold"
+
 // result is what a mapper or a reducer leaves behind.
 type result struct {
 	output      fanfold.Output
 	in, bytesIn int64
 	lost        uint32 // with reducer.ErrSource: task of the source
+	spills      int    // times that its buffers were written to disk
 }
 
 // done gives the Done of a success, without File and Counters.
@@ -31,6 +35,13 @@ func (r *result) done() *protocol.Done {
 		Status: protocol.StatusSucceeded, File: r.output.File, Bytes: r.output.Bytes,
 		CRC: r.output.CRC, Records: r.output.Records, Inline: r.output.Inline,
 		In: r.in, BytesIn: r.bytesIn,
+	}
+}
+
+// countSpills makes the spills of a success a counter of the job: none where there were none.
+func (r *result) countSpills(t *fanfold.Task) {
+	if r.spills > 0 {
+		t.Count(systemGroup, t.ID.Stage.String()+"_spills", int64(r.spills))
 	}
 }
 
@@ -47,20 +58,28 @@ func (x *executor) failed(a *attempt, t *fanfold.Task, r result, err error) *pro
 	case errors.Is(err, reducer.ErrSource):
 		d.Status, d.Lost = protocol.StatusNoSource, r.lost
 	}
-	e := fanfold.Error{Op: runOp(a), Kind: fanfold.KindUser, Offset: -1, Err: err}
+	log, _ := t.Log.(*logTail)
+	d.Failure = []protocol.Failure{x.failure(runOp(a), a.id, t.Input(), log, err)}
+	return d
+}
+
+// failure puts on the wire why an attempt failed. log may be nil.
+func (x *executor) failure(
+	op string, id fanfold.AttemptID, input string, log *logTail, err error,
+) protocol.Failure {
+	e := fanfold.Error{Op: op, Kind: fanfold.KindUser, Offset: -1, Err: err}
 	if known := (*fanfold.Error)(nil); errors.As(err, &known) {
 		e = *known
 		if err != error(known) { // it is wrapped: its fields count, and the whole text
 			e.Op, e.Err = "", err
 		}
 	}
-	e.Attempt, e.Worker = a.id, x.cfg.Name
-	e.Input = cmp.Or(e.Input, t.Input())
-	if log, ok := t.Log.(*logTail); ok && e.Log == "" {
+	e.Attempt, e.Worker = id, x.cfg.Name
+	e.Input = cmp.Or(e.Input, input)
+	if log != nil && e.Log == "" {
 		e.Log = log.String()
 	}
-	d.Failure = []protocol.Failure{protocol.FromError(&e)}
-	return d
+	return protocol.FromError(&e)
 }
 
 // runOp is the operation that errors name which do not name one.

@@ -30,6 +30,7 @@ func (x *executor) attempt(a *attempt) *protocol.Done {
 	r, err := x.work(a, t, beat)
 	d := r.done()
 	if err == nil {
+		r.countSpills(t)
 		d.Counters, err = counters(t)
 	}
 	if err != nil {
@@ -67,13 +68,13 @@ func (x *executor) work(a *attempt, t *fanfold.Task, b *beat) (r result, err err
 	switch a.id.Stage {
 	case fanfold.StageMap:
 		r, err := mapper.Run(t, x.mapperSpec(a, t, b))
-		return result{r.Output, r.In, r.BytesIn, 0}, err
+		return result{r.Output, r.In, r.BytesIn, 0, r.Spills}, err
 	case fanfold.StageReduce:
 		r, err := reducer.Run(t, x.reducerSpec(a, t, b))
-		return result{r.Output, r.In, r.BytesIn, r.LostTask}, err
+		return result{r.Output, r.In, r.BytesIn, r.LostTask, r.Spills}, err
 	case fanfold.StageGather:
 		r, err := reducer.Gather(t, x.reducerSpec(a, t, b))
-		return result{r.Output, r.In, r.BytesIn, r.LostTask}, err
+		return result{r.Output, r.In, r.BytesIn, r.LostTask, r.Spills}, err
 	}
 	return r, fanfold.Errorf(fanfold.KindProtocol, "run attempt", "no stage %d", a.id.Stage)
 }

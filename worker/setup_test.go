@@ -30,7 +30,7 @@ func files() *storage.Mux {
 }
 
 // childPrograms are those of the task processes.
-var childPrograms = []fanfold.Program{echo, mapFunc(obey).program("obey")}
+var childPrograms = []fanfold.Program{echo, answer, mapFunc(obey).program("obey")}
 
 // obey does what the line says, in a process that may die of it.
 func obey(t *fanfold.Task, rec fanfold.Record, emit *fanfold.Emitter) error {

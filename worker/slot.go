@@ -1,9 +1,8 @@
 package worker
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -21,229 +20,209 @@ const (
 	restMax        = 5 * time.Second
 )
 
-// drainWait is how long, after a process has ended, whoever has its connection may take to read
-// what the process had sent.
-const drainWait = 5 * time.Second
-
 // exitLogMax is how much is reported of the log of a process that ended, or of why one could not be
 // started.
 const exitLogMax = 4 << 10 // bytes
 
-// slot keeps one task process running. Its goroutine is run.
+// slot keeps task processes, at most one of an image. One is in use: it is replaced when it ends.
+// The others are warm: they wait until the coordinator wants their image again, or has them killed
+// because the slot may not keep more. The goroutine of a slot is run.
 type slot struct {
-	agent  *Agent
-	index  fanfold.Slot
-	change chan struct{} // capacity one: wanted is set; never closed
+	agent    *Agent
+	index    fanfold.Slot
+	change   chan struct{}  // capacity one: wanted is set, or a process has ended; never closed
+	watchers sync.WaitGroup // goroutines that wait for the end of a process
 
-	mu     sync.Mutex      // guards what follows
-	child  child           // nil: none runs
+	mu     sync.Mutex      // guards what follows, and the residents
+	used   *resident       // in use; only run changes it
+	warm   []*resident     // the others; each has a process
 	wanted *protocol.Start // asked for and not obeyed yet, or nil
+	deaths int             // in a row, of young processes in use
+}
+
+// resident is an image on a slot, and the process that runs it.
+type resident struct {
+	image process.Image
+	child child // nil: none runs
+}
+
+// sum is the image's hash; none: it is the worker's own.
+func (r *resident) sum() []byte {
+	if r.image.File == nil {
+		return nil
+	}
+	return r.image.SHA256[:]
 }
 
 func newSlot(a *Agent, index fanfold.Slot) *slot {
-	return &slot{agent: a, index: index, change: make(chan struct{}, 1)}
+	return &slot{
+		agent: a, index: index, change: make(chan struct{}, 1),
+		used: &resident{}, // the worker's own image
+	}
 }
 
-// run starts a process whenever there is none, until ctx ends and the last one is gone.
+// run keeps a process in use until ctx ends, and returns when the last process is gone.
 func (s *slot) run(ctx context.Context) {
-	var image process.Image
-	defer func() { _ = image.Close() }()
-	deaths := 0
 	for ctx.Err() == nil {
-		image, _ = s.obey(ctx, image)
-		born := time.Now()
-		p, err := s.start(ctx, image)
-		if err == nil {
-			image = s.watch(ctx, p, image)
-		} else {
-			s.notStarted(ctx, err)
-			_ = image.Close()
-			image = process.Image{} // the worker's own, which has run before
+		s.obey(ctx)
+		if s.current() == nil {
+			if s.rest(ctx) {
+				s.revive(ctx)
+			}
+			continue
 		}
-		if deaths++; time.Since(born) >= young {
-			deaths = 0
+		select {
+		case <-s.change:
+		case <-ctx.Done():
 		}
-		s.rest(ctx, deaths-youngDeathsMax)
 	}
+	for _, p := range s.children() {
+		p.Kill(s.agent.cfg.Grace)
+	}
+	s.watchers.Wait()
+	_ = s.used.image.Close()
 }
 
-// rest waits before the next start when extra, the young deaths above the limit, is positive, but
-// not longer than until another image is wanted.
-func (s *slot) rest(ctx context.Context, extra int) {
+// rest waits before the next start when too many processes have died young, and reports whether it
+// may begin: false when something has changed meanwhile.
+func (s *slot) rest(ctx context.Context) bool {
+	s.mu.Lock()
+	deaths := s.deaths
+	s.mu.Unlock()
+	extra := deaths - youngDeathsMax
 	if extra <= 0 {
-		return
+		return true
 	}
-	s.agent.log.Warn("processes die young", "slot", s.index, "deaths", extra+youngDeathsMax)
+	s.agent.log.Warn("processes die young", "slot", s.index, "deaths", deaths)
 	pause := time.NewTimer(min(restMax, restMin<<min(extra-1, 10)))
 	defer pause.Stop()
 	select {
 	case <-pause.C:
+		return true
 	case <-s.change:
 	case <-ctx.Done():
 	}
+	return false
 }
 
-// start starts a process and hands its connection on.
-func (s *slot) start(ctx context.Context, image process.Image) (child, error) {
-	p, err := s.launch(ctx, image, jittered(s.agent.cfg.TasksMax))
-	if err != nil {
-		return nil, err
-	}
-	s.agent.log.Debug("started task process", "slot", s.index, "pid", p.PID())
-	s.set(p)
-	s.agent.goroutines.Go(func() { s.attach(ctx, p) })
-	return p, nil
-}
-
-func (s *slot) launch(ctx context.Context, image process.Image, tasksMax int) (child, error) {
-	cfg, dir := &s.agent.cfg, s.agent.dir.path
-	if cfg.Inside != nil {
-		return cfg.Inside.start(MainConfig{
-			Name: cfg.Name, Slot: s.index, Dir: dir, Memory: cfg.Memory, TasksMax: tasksMax,
-		}), nil
-	}
-	setup := taskSetup{
-		Worker: cfg.Name, Slot: s.index, Dir: dir, Memory: cfg.Memory, TasksMax: tasksMax,
-	}
-	if image.File != nil {
-		setup.Image = image.SHA256[:]
-	}
-	text, err := json.Marshal(setup)
-	if err != nil {
-		return nil, err
-	}
-	return process.Start(ctx, image, process.Options{
-		Dir:  dir,
-		Env:  slices.Concat(cfg.Env, []string{taskVariable + "=" + string(text)}),
-		Logs: s.agent.logs,
-	})
-}
-
-// jittered is n give or take a quarter, so that processes are not replaced all at once.
-func jittered(n int) int {
-	quarter := n / 4
-	return n - quarter + rand.IntN(2*quarter+1)
-}
-
-func (s *slot) set(p child) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.child = p
-}
-
-// attach hands on the connection of p, once the coordinator knows the worker, and closes it in the
-// end.
-func (s *slot) attach(ctx context.Context, p child) {
-	select {
-	case <-s.agent.welcomed:
-	case <-ctx.Done():
-		_ = p.Conn().Close()
+// revive starts a process of the image in use. If it cannot be started, the worker's own image is
+// next, which has run before.
+func (s *slot) revive(ctx context.Context) {
+	err := s.start(ctx, s.used)
+	if err == nil {
 		return
 	}
-	attached := make(chan struct{})
-	go func() {
-		defer close(attached)
-		s.agent.cfg.Attach(s.index, p.Conn())
-	}()
-	select {
-	case <-attached:
-	case <-p.Done():
-		drained := time.NewTimer(drainWait)
-		defer drained.Stop()
-		select {
-		case <-attached:
-		case <-drained.C:
-		}
-	}
-	_ = p.Conn().Close()
-	<-attached
+	s.notStarted(ctx, nil, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaths++
+	s.use(&resident{})
 }
 
-// watch waits for the end of p, which it brings about when ctx ends or another image is wanted. It
-// returns the image for the next process.
-func (s *slot) watch(ctx context.Context, p child, image process.Image) process.Image {
-	done := ctx.Done()
-	for {
-		select {
-		case <-done:
-			p.Kill(s.agent.cfg.Grace)
-			done = nil
-		case <-s.change:
-			next, changed := s.obey(ctx, image)
-			if changed {
-				p.Kill(s.agent.cfg.Grace)
-			}
-			image = next
-		case <-p.Done():
-			s.set(nil)
-			s.ended(p)
-			return image
-		}
-	}
-}
-
-// obey opens the image that is wanted, if there is one, in place of the one before. An image that
-// may not run here is reported.
-func (s *slot) obey(ctx context.Context, before process.Image) (_ process.Image, changed bool) {
+// obey puts the image in use that is wanted, if there is one, with its process if that is warm. An
+// image that may not run here, or cannot, is reported, and changes nothing.
+func (s *slot) obey(ctx context.Context) {
 	s.mu.Lock()
 	wanted := s.wanted
 	s.wanted = nil
+	warm := wanted == nil || s.reuse(s.agent.sumOf(wanted))
 	s.mu.Unlock()
-	if wanted == nil {
-		return before, false
+	if warm {
+		return
 	}
 	image, err := s.agent.open(wanted)
-	if err != nil {
-		s.notStarted(ctx, err)
-		return before, false
+	if err == nil {
+		if err = s.start(ctx, &resident{image: image}); err != nil {
+			_ = image.Close()
+		}
 	}
-	_ = before.Close()
-	return image, true
+	if err != nil {
+		s.notStarted(ctx, wanted.Image, err)
+	}
 }
 
-// want asks for a process of another image.
+// reuse puts an image in use that the slot has. s.mu is held.
+func (s *slot) reuse(sum []byte) bool {
+	if bytes.Equal(s.used.sum(), sum) {
+		return true
+	}
+	i := slices.IndexFunc(s.warm, func(r *resident) bool { return bytes.Equal(r.sum(), sum) })
+	if i < 0 {
+		return false
+	}
+	r := s.warm[i]
+	s.warm = slices.Delete(s.warm, i, i+1)
+	s.use(r)
+	return true
+}
+
+// use puts an image in use and keeps the one before warm, if its process lives. s.mu is held.
+func (s *slot) use(r *resident) {
+	switch {
+	case s.used == r:
+	case s.used.child != nil:
+		s.warm = append(s.warm, s.used)
+	default:
+		_ = s.used.image.Close()
+	}
+	s.used = r
+}
+
+// want asks for a process of an image.
 func (s *slot) want(m *protocol.Start) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted = m
+	s.changed()
+}
+
+// changed has run look at what has changed.
+func (s *slot) changed() {
 	select {
 	case s.change <- struct{}{}:
-	default: // run has not seen the one before
+	default: // run has not seen the change before
 	}
 }
 
-// kill ends the process, if there is one; run starts another.
-func (s *slot) kill(grace time.Duration) {
-	if p := s.current(); p != nil {
-		p.Kill(grace)
+// kill ends a process that the slot has, 0 being the one in use. A process in use is replaced.
+func (s *slot) kill(pid int, grace time.Duration) {
+	for _, p := range s.children() {
+		if pid == 0 || p.PID() == pid {
+			p.Kill(grace)
+			return
+		}
 	}
 }
 
-// current is the process that runs, or nil.
+// children are the processes that run, the one in use first.
+func (s *slot) children() (list []child) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used.child != nil {
+		list = append(list, s.used.child)
+	}
+	for _, r := range s.warm {
+		list = append(list, r.child)
+	}
+	return list
+}
+
+// current is the process in use, or nil when none runs.
 func (s *slot) current() child {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.child
+	return s.used.child
 }
 
-// ended reports how a process ended.
-func (s *slot) ended(p child) {
-	exit := p.Wait()
-	s.agent.log.Debug("task process ended", "slot", s.index, "pid", p.PID(), "words", exit.Words)
-	s.agent.report(&protocol.Exited{
-		Slot: uint32(s.index), PID: uint32(p.PID()), Code: uint32(max(0, exit.Code)),
-		Signal: uint32(exit.Signal), Words: exit.Words, Log: string(p.Tail(exitLogMax)),
-	})
-}
-
-// notStarted reports a process that could not be started, or an image that may not run.
-func (s *slot) notStarted(ctx context.Context, err error) {
+// notStarted reports a process that could not be started, or an image that may not run. image is
+// what was asked for.
+func (s *slot) notStarted(ctx context.Context, image []byte, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	s.agent.log.Error("start task process", "slot", s.index, "error", err)
 	words := err.Error()
 	s.agent.report(&protocol.Exited{
-		Slot: uint32(s.index), Failed: words[:min(len(words), exitLogMax)],
+		Slot: uint32(s.index), Failed: words[:min(len(words), exitLogMax)], Image: image,
 	})
 }

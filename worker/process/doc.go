@@ -17,6 +17,8 @@
 //
 //   - The task process: the agent sees EOF on the protocol pipe at once. The shim kills what is
 //     left below it, reports the exit status, and ends.
+//   - A command, in a task process that lives on: the task process kills what else is a child of
+//     the shim, for that has lost its parent (proctree.KillOrphans).
 //   - The agent, even by SIGKILL: the shim sees EOF on orders and kills its whole tree.
 //   - The shim: the kernel kills the task process (Pdeathsig), the agent sees EOF on reports and
 //     kills what carries this process's mark in its environment.

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/fanfold/fanfold/internal/proctree"
 	"github.com/fanfold/fanfold/protocol"
 )
 
@@ -29,6 +30,7 @@ const (
 	modeVariable  = "FANFOLD_TEST_MODE"  // of a task process, given by Options.Env
 	agentVariable = "FANFOLD_TEST_AGENT" // directory of an agent that only starts a process
 	forkVariable  = "FANFOLD_TEST_FORK"  // the middle of a double fork
+	dieVariable   = "FANFOLD_TEST_DIE"   // file with a byte for each shim that is to die
 )
 
 // raceVariable keeps a race-enabled binary from waiting a second before it ends.
@@ -40,6 +42,7 @@ func modeEnv(mode string) []string { return []string{modeVariable + "=" + mode, 
 func TestMain(m *testing.M) {
 	switch Enter() {
 	case RoleShim:
+		dieYoung(os.Getenv(dieVariable))
 		os.Exit(RunShim())
 	case RoleTask:
 		os.Exit(taskMain(strings.Fields(os.Getenv(modeVariable))))
@@ -51,6 +54,20 @@ func TestMain(m *testing.M) {
 		os.Exit(forkMain())
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// dieYoung ends a shim as Ctrl-C does that finds it in the process group of its agent: by the
+// signal that the first byte of the file is, which it takes out.
+func dieYoung(file string) {
+	signals, err := os.ReadFile(file)
+	if err != nil || len(signals) == 0 {
+		return
+	}
+	if err := os.WriteFile(file, signals[1:], 0o600); err != nil {
+		panic(err)
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.Signal(signals[0]))
+	select {}
 }
 
 // taskMain is a task process: it does what mode says and answers on its protocol pipe.
@@ -77,9 +94,17 @@ func taskMain(mode []string) int {
 		return 7
 	case "daemons": // three, and then end or wait
 		daemons(out)
+		fmt.Fprintln(out, "ready")
 		if mode[1] == "wait" {
 			_, _ = io.Copy(io.Discard, in)
 		}
+	case "orphans": // daemons, of which those are killed that have lost their parent
+		daemons(out)
+		if err := proctree.KillOrphans(); err != nil {
+			panic(err)
+		}
+		fmt.Fprintln(out, "ready")
+		_, _ = io.Copy(io.Discard, in)
 	case "flood": // so many MiB on standard output
 		n, _ := strconv.Atoi(mode[1])
 		flood(n)
@@ -113,7 +138,6 @@ func daemons(out *os.File) {
 	if err := middle.Run(); err != nil {
 		panic(err)
 	}
-	fmt.Fprintln(out, "ready")
 }
 
 // forkMain is the middle of a double fork: it starts a daemon and ends.
@@ -160,6 +184,11 @@ func describe(out io.Writer) {
 	_ = unix.Getrlimit(unix.RLIMIT_CORE, &core)
 	privileges, _ := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	stdin, _ := os.Readlink("/proc/self/fd/0")
+	for line := range strings.Lines(status()) {
+		if strings.HasPrefix(line, "SigBlk:") {
+			fmt.Fprint(out, line)
+		}
+	}
 	fmt.Fprintf(out, "umask %03o\ncore %d %d\nno_new_privs %d\nstdin %s\n",
 		umask, core.Cur, core.Max, privileges, stdin)
 	_, tty := os.Open("/dev/tty")
@@ -167,6 +196,12 @@ func describe(out io.Writer) {
 	for _, pair := range os.Environ() {
 		fmt.Fprintln(out, "env", pair)
 	}
+}
+
+// status is what the kernel says of this process.
+func status() string {
+	text, _ := os.ReadFile("/proc/self/status")
+	return string(text)
 }
 
 // openFiles lists the descriptors of this process that a child would get.

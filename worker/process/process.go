@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ const (
 	logChunk    = 64 << 10               // bytes of a log that are read at once
 	startLogMax = 4 << 10                // bytes of a log shown of what could not be started
 	graceMax    = 24 * time.Hour
+	startsMax   = 3 // of one task process, when signals end them
 )
 
 // Options describe a process to start.
@@ -52,7 +54,23 @@ type Process struct {
 
 // Start runs a task process of an image and returns when it runs, or why it cannot. ctx is for the
 // start only: when it ends first, nothing is left of the process.
-func Start(ctx context.Context, image Image, o Options) (*Process, error) {
+//
+// A start that a signal has ended is repeated, for the signal was not meant for it: until a new
+// process has made its session, it is in the process group of the agent, to which a terminal sends
+// SIGINT. What follows from that is for the agent to say.
+func Start(ctx context.Context, image Image, o Options) (p *Process, err error) {
+	for range startsMax {
+		if p, err = startOnce(ctx, image, o); !errors.Is(err, errSignal) {
+			break
+		}
+	}
+	return p, err
+}
+
+// errSignal says that a shim died, too young to ignore the signal.
+var errSignal = errors.New("a signal ended the process that was to watch over it")
+
+func startOnce(ctx context.Context, image Image, o Options) (*Process, error) {
 	exe, err := selfPath()
 	if err != nil {
 		return nil, err
@@ -72,7 +90,7 @@ func Start(ctx context.Context, image Image, o Options) (*Process, error) {
 	}
 	nonce := randomHex()
 	p.output = newOutput(o.Logs, nonce)
-	p.shim, err = os.StartProcess(exe, []string{"fanfold-shim"}, &os.ProcAttr{
+	p.shim, err = startShim(exe, []string{"fanfold-shim"}, &os.ProcAttr{
 		Files: files,
 		Env:   environment(&o, role, p.mark, nonce),
 		Sys:   &syscall.SysProcAttr{Setsid: true},
@@ -171,17 +189,28 @@ func (p *Process) supervise() {
 			p.exit = exitOf(syscall.WaitStatus(n))
 		}
 	}
-	_, _ = p.shim.Wait() // how the shim ended says nothing more than its reports
+	state, _ := p.shim.Wait()
 	if !known {
 		_ = proctree.KillMarked(p.mark) // what cannot be killed is for the next Sweep
 		select {
-		case p.started <- errors.New("the process that was to watch over it died"):
+		case p.started <- deathOf(state):
 		default: // it had started
 		}
 	}
 	_ = p.pipes.log.SetReadDeadline(time.Now().Add(logWait))
 	<-p.logged
 	p.end()
+}
+
+// deathOf is the error for a shim that ended without a report.
+func deathOf(shim *os.ProcessState) error {
+	if shim != nil {
+		status := shim.Sys().(syscall.WaitStatus)
+		if status.Signaled() && slices.Contains(ignored, os.Signal(status.Signal())) {
+			return errSignal
+		}
+	}
+	return errors.New("the process that was to watch over it died")
 }
 
 // end releases what Process holds; the Conn is the caller's.

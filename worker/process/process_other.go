@@ -28,6 +28,9 @@ func keepFiles() {
 	}
 }
 
+// blockSignals does nothing: what it is for is Linux's.
+func blockSignals([]os.Signal) (restore func()) { return func() {} }
+
 // harden makes what follows hold for all that the shim starts.
 func harden() error {
 	syscall.Umask(0o077)

@@ -157,6 +157,23 @@ func TestR10DaemonsDieWithTheTaskProcess(t *testing.T) {
 	}
 }
 
+func TestR10OrphansDieBeforeTheTaskProcess(t *testing.T) {
+	p := start(t, "orphans", Options{})
+	ids := said(t, p.pipes.read)
+	if len(ids) != 3 {
+		t.Fatalf("got %d daemons, want 3", len(ids))
+	}
+	for i, id := range append(ids, p.PID()) {
+		var want error
+		if i == 2 { // the one whose parent has ended
+			want = syscall.ESRCH
+		}
+		if err := syscall.Kill(id, 0); err != want {
+			t.Errorf("process %d of 4: got %v, want %v", i+1, err, want)
+		}
+	}
+}
+
 func TestR10DaemonsDieByKill(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Millisecond} {
 		p := start(t, "daemons wait", Options{})
@@ -241,7 +258,7 @@ func TestSurroundings(t *testing.T) {
 	for _, want := range []string{
 		"umask 077", "core 0 0", "no_new_privs 1", "stdin /dev/null", "tty false", "fds 0,1,2",
 		"env LC_NUMERIC=C", "env HOME=/home/of", "env ADDED=yes", "env USER=x", "env TMPDIR=" + dir,
-		"env PATH=" + os.Getenv("PATH"), "env " + p.mark,
+		"env PATH=" + os.Getenv("PATH"), "env " + p.mark, "SigBlk:\t0000000000000000",
 	} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("got %s\nwithout a line %q", text, want)
@@ -282,6 +299,67 @@ func TestStartFails(t *testing.T) {
 	}
 	if !errors.Is(err, stop) {
 		t.Errorf("got %v, want %v", err, stop)
+	}
+}
+
+// TestSignalsAreBlockedAtAStart looks at the mask that a new process inherits.
+func TestSignalsAreBlockedAtAStart(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	attr := &os.ProcAttr{Files: []*os.File{nil, w, os.Stderr}}
+	p, err := startShim("/bin/grep", []string{"grep", "SigBlk", "/proc/self/status"}, attr)
+	_ = w.Close() // nothing was written
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if got, want := string(text), "SigBlk:\t0000000000004003\n"; got != want || err != nil {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if _, err := p.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStartMeetsASignal ends shims as Ctrl-C does in the moment after their fork.
+func TestStartMeetsASignal(t *testing.T) {
+	const interrupt, hangUp, kill = byte(syscall.SIGINT), byte(syscall.SIGHUP), byte(syscall.SIGKILL)
+	tests := []struct {
+		name    string
+		signals []byte // for one shim each
+		want    string // error; "": none
+		left    int    // signals that met no shim
+	}{
+		{"once", []byte{interrupt}, "", 0},
+		{"twice", []byte{interrupt, hangUp}, "", 0},
+		{"always", []byte{interrupt, interrupt, interrupt, interrupt}, errSignal.Error(), 1},
+		{"another", []byte{kill, interrupt}, "watch over it died", 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := dir + "/signals"
+			if err := os.WriteFile(file, test.signals, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o := Options{Dir: dir, Env: append(modeEnv("wait"), dieVariable+"="+file)}
+			p, err := Start(t.Context(), Image{}, o)
+			if p != nil {
+				p.Kill(0)
+				p.Wait()
+				err = errors.Join(err, p.Conn().Close())
+			}
+			if (err == nil) != (test.want == "") ||
+				(err != nil && !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if left, err := os.ReadFile(file); err != nil || len(left) != test.left {
+				t.Errorf("got %v, %v, want %d left", left, err, test.left)
+			}
+		})
 	}
 }
 

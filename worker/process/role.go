@@ -4,6 +4,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/fanfold/fanfold/internal/proctree"
 	"github.com/fanfold/fanfold/protocol"
 )
 
@@ -38,7 +39,8 @@ const (
 )
 
 // Enter says what this process is to be. It is called once, first thing in main. In a task process
-// it takes the role out of the environment and keeps the descriptors from what that one starts.
+// it takes the role out of the environment, keeps the descriptors from what that one starts, and
+// says that the shim gets its orphans.
 func Enter() Role {
 	switch os.Getenv(roleVariable) {
 	case roleShimOwn, roleShimImage:
@@ -47,13 +49,15 @@ func Enter() Role {
 		_ = os.Unsetenv(roleVariable) // cannot fail for a valid name
 		syscall.CloseOnExec(fdRead)
 		syscall.CloseOnExec(fdWrite)
+		proctree.SetReaper() // the shim
 		return RoleTask
 	}
 	return RoleNone
 }
 
 // TaskConn is the connection of a task process to its coordinator, over the descriptors that it was
-// started with. It is called once; the caller closes the Conn.
+// started with. It is called once; the caller closes the Conn, which does not end a Read.
 func TaskConn() *protocol.Conn {
-	return protocol.Files(os.NewFile(fdRead, "protocol"), os.NewFile(fdWrite, "protocol"))
+	_ = syscall.SetNonblock(fdRead, false) // where it cannot be, the poller reads
+	return protocol.FilesOfTask(os.NewFile(fdRead, "protocol"), os.NewFile(fdWrite, "protocol"))
 }

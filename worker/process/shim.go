@@ -10,6 +10,21 @@ import (
 	"time"
 )
 
+// ignored are the signals that do not end a shim.
+var ignored = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+
+// startShim is os.StartProcess with these signals blocked. The first call in a process tries out
+// what the kernel can, and clones a process for that, which shares the memory of this one, its
+// signal handlers, and its group: a signal to the group would be handled in both, and so twice in
+// this one, where a second SIGINT may mean to end at once. The shim's runtime unblocks them.
+func startShim(name string, argv []string, attr *os.ProcAttr) (*os.Process, error) {
+	runtime.LockOSThread() // which has the mask
+	defer runtime.UnlockOSThread()
+	restore := blockSignals(ignored)
+	defer restore()
+	return os.StartProcess(name, argv, attr)
+}
+
 // RunShim is the body of a shim: it runs the task process, kills what is left of its tree when it
 // ends, when the agent says so or when the agent has died, reports, and returns the exit code.
 func RunShim() int {
@@ -28,7 +43,7 @@ func RunShim() int {
 	}
 	// A signal to the group, as from a service manager that stops the agent, is no order: the
 	// agent decides. Ignored only now, because the task process would inherit it.
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(ignored...)
 	_ = writeRecord(s.reports, reportStarted, uint32(s.task))
 	go s.obey()
 	status := s.reap()

@@ -27,6 +27,17 @@ func keepFiles() {
 	}
 }
 
+// blockSignals keeps signals from this thread until restore is called.
+func blockSignals(signals []os.Signal) (restore func()) {
+	var set, before unix.Sigset_t
+	for _, sig := range signals {
+		set.Val[0] |= 1 << (sig.(syscall.Signal) - 1)
+	}
+	// Both fail for a wrong argument only.
+	_ = unix.PthreadSigmask(unix.SIG_BLOCK, &set, &before)
+	return func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil) }
+}
+
 // harden prepares the shim: it becomes the reaper of orphans, and what follows holds for all that
 // it starts. Files are private, a crash dumps no core (it may hold a user's records), and no
 // program gets more rights than its caller has. The last holds for this thread, which forks.
