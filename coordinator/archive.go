@@ -21,6 +21,9 @@ type archive struct {
 func (o *owner) archiveJob(j *job) {
 	j.endedAt = o.now()
 	j.kept = j.keep && j.state == fanfold.Succeeded && j.spec.Output == ""
+	if j.stream != nil {
+		j.kept = j.stream.spec.Keep // it may have ended otherwise, and have replies
+	}
 	o.archive.ended = append(o.archive.ended, j)
 	bytes := o.keptBytes()
 	for _, old := range o.archive.ended {
@@ -48,6 +51,9 @@ func (o *owner) keptBytes() (n int64) {
 // dropReply keeps the reply of a job no longer than those need it who are reading it.
 func (o *owner) dropReply(j *job) {
 	j.kept = false
+	if j.stream != nil {
+		o.dropOutlet(j.stream)
+	}
 	o.tidyJob(j)
 }
 

@@ -22,7 +22,11 @@ type batch struct {
 	inputs  []protocol.Input
 	results []protocol.Result
 	credits []protocol.Credit
-	rare    []protocol.Body
+	tasks   []protocol.Task
+	returns []protocol.Return
+
+	partials []protocol.Partial
+	rare     []protocol.Body
 }
 
 // received is one message: its kind, and its index in the slice for that kind.
@@ -52,6 +56,7 @@ func (b *batch) reset(p *peer) {
 	b.from, b.order, b.rare = p, b.order[:0], b.rare[:0]
 	b.dones, b.beats = empty(b.dones), empty(b.beats)
 	b.inputs, b.results, b.credits = empty(b.inputs), empty(b.results), empty(b.credits)
+	b.tasks, b.returns, b.partials = empty(b.tasks), empty(b.returns), empty(b.partials)
 }
 
 // empty keeps the memory of s unless it has grown out of the usual.
@@ -90,7 +95,20 @@ func (b *batch) decode(m protocol.Message) (int, error) {
 	case protocol.KindCredit:
 		v, at := next(&b.credits)
 		return at, protocol.Decode(m, v)
+	case protocol.KindTask:
+		v, at := next(&b.tasks)
+		return at, protocol.Decode(m, v)
+	case protocol.KindReturn:
+		v, at := next(&b.returns)
+		return at, protocol.Decode(m, v)
+	case protocol.KindPartial:
+		v, at := next(&b.partials)
+		return at, protocol.Decode(m, v)
 	}
+	return b.decodeRare(m)
+}
+
+func (b *batch) decodeRare(m protocol.Message) (int, error) {
 	v := rareBody(m.Kind)
 	err := protocol.Decode(m, v)
 	if s, ok := v.(*protocol.Submit); ok && fanfold.KindOf(err) == fanfold.KindUsage {
@@ -115,6 +133,12 @@ func rareBody(k protocol.Kind) protocol.Body {
 		return new(protocol.Inputs)
 	case protocol.KindInputEnd:
 		return new(protocol.InputEnd)
+	case protocol.KindCancelTask:
+		return new(protocol.CancelTask)
+	case protocol.KindAsk:
+		return new(protocol.Ask)
+	case protocol.KindSnapshot:
+		return new(protocol.Snapshot)
 	case protocol.KindCancel:
 		return new(protocol.Cancel)
 	case protocol.KindAttach:

@@ -23,6 +23,8 @@ type cluster struct {
 	agent  *fakeAgent
 	behave behaviour      // of processes of workers that join from now on; nil: inline
 	all    sync.WaitGroup // connections
+
+	processes uint32 // that a slot of workers that join from now on keeps
 }
 
 // wordInfo is what is known of the programs that fake processes run.
@@ -31,7 +33,7 @@ var wordInfo = protocol.ProgramInfo{Fold: uint32(fanfold.Count), Combines: true,
 // newCluster starts a Server and a worker with so many slots.
 func newCluster(t *testing.T, cfg Config, slots int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, store: &memstore.Store{}}
+	c := &cluster{t: t, store: &memstore.Store{}, processes: 4}
 	if cfg.Storage == nil {
 		cfg.Storage = &storage.Mux{}
 		cfg.Storage.Handle("", c.store)

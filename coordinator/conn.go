@@ -48,12 +48,13 @@ func maySend(role protocol.Role, kind protocol.Kind) bool {
 	case protocol.KindBye:
 		return true
 	case protocol.KindSubmit, protocol.KindInputs, protocol.KindInput, protocol.KindInputEnd,
-		protocol.KindCancel:
+		protocol.KindCancel, protocol.KindTask, protocol.KindCancelTask:
 		return role == protocol.RoleClient || role == protocol.RoleAdmin
 	case protocol.KindCredit, protocol.KindAttach, protocol.KindQuery:
 		return role == protocol.RoleClient || role == protocol.RoleAdmin ||
 			role == protocol.RoleViewer
-	case protocol.KindDone, protocol.KindBeat:
+	case protocol.KindDone, protocol.KindBeat, protocol.KindReturn, protocol.KindPartial,
+		protocol.KindAsk, protocol.KindSnapshot:
 		return role == protocol.RoleProcess
 	case protocol.KindExited, protocol.KindResult, protocol.KindLog, protocol.KindHeartbeat:
 		return role == protocol.RoleWorker
@@ -61,11 +62,18 @@ func maySend(role protocol.Role, kind protocol.Kind) bool {
 	return false
 }
 
-// read hands the peer's messages to the owner until the connection ends. The error says why.
+// read hands the peer's messages to the owner until the connection ends, and returns when the owner
+// has dealt with the last of them. The error says why it has ended.
 func (s *Server) read(p *peer) error {
+	defer func() {
+		for range batchesPerPeer {
+			<-p.free
+		}
+	}()
 	for {
 		b := <-p.free
 		if err := p.conn.Read(&b.raw); err != nil {
+			p.free <- b
 			return err
 		}
 		err := b.parse(p)
@@ -99,10 +107,17 @@ func (o *owner) send(p *peer, m protocol.Body) {
 	if p.closing {
 		return
 	}
+	if err := p.conn.Send(m); err != nil {
+		o.notSent(p, err)
+		return
+	}
+	o.touch(p)
+}
+
+// notSent handles an error of Conn.Send.
+func (o *owner) notSent(p *peer, err error) {
 	var refused *fanfold.Error
-	switch err := p.conn.Send(m); {
-	case err == nil:
-		o.touch(p)
+	switch {
 	case errors.Is(err, protocol.ErrQueueFull) || errors.As(err, &refused):
 		o.end(p, err)
 	case p.deaf == 0: // it has gone, but what it has said before is still to be read

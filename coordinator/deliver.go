@@ -88,6 +88,9 @@ func (o *owner) promoted(j *job, files []string, err error) {
 func (o *owner) jobEnded(j *job, status scheduler.Status) {
 	j.state, j.phase = status.State(), phaseEnding
 	j.views = o.stageInfos(j)
+	if j.stream != nil {
+		o.endStream(j.stream)
+	}
 	if j.state != fanfold.Succeeded && j.cause == nil {
 		j.cause = &failure{job: j, err: o.endWords(j, status)}
 	}
@@ -123,19 +126,24 @@ func (o *owner) conclude(j *job) {
 		return
 	}
 	if j.first.open() { // whatever is known of it by now
-		j.first.slot, j.first.log = nil, 0
+		j.first.gone, j.first.log = nil, 0
 		o.tellFailure(j)
 	}
 	j.phase, j.took = phaseEnded, time.Since(j.submitted)
 	j.counters = j.sumCounters()
 	j.records = j.recordsOut()
+	if st := j.stream; st != nil {
+		j.counters, j.records = st.counters.list(), int64(st.counts.ended[fanfold.Succeeded])
+	}
 	if j.reply = j.replyBytes(); j.state == fanfold.Succeeded {
 		j.crc = o.replyCRC(j)
 	}
 	delete(j.tenant.jobs, j)
 	delete(o.writes, j.spec.Output)
 	o.log.Info("job ended", "job", j.id, "state", j.state, "took", j.took, "error", j.cause.text())
-	o.archiveJob(j)
+	if j.parent == nil {
+		o.archiveJob(j)
+	}
 	for _, r := range slices.Clone(j.requests) {
 		o.endRequest(r)
 	}
@@ -146,6 +154,9 @@ func (o *owner) conclude(j *job) {
 // endRequest tells a client how a job ended, unless it is still to get the reply.
 func (o *owner) endRequest(r *request) {
 	j := r.job
+	if r.replies() {
+		return // replyMore calls again
+	}
 	if j.state == fanfold.Succeeded && j.spec.Output == "" && !r.waits && !r.done {
 		if j.released {
 			o.refuse(r.peer, r.number, fanfold.Errorf(fanfold.KindNotFound, "attach",
@@ -176,6 +187,9 @@ func (o *owner) quit(r *request) {
 			j.requests = append(j.requests[:i], j.requests[i+1:]...)
 			break
 		}
+	}
+	if j.stream != nil && j.stream.client == r {
+		o.leaveStream(j.stream)
 	}
 	if j.client == r {
 		j.client = nil
@@ -217,9 +231,12 @@ func (o *owner) tidyJob(j *job) {
 func (o *owner) forgetInProcesses(j *job) {
 	for _, w := range o.workers {
 		for _, sl := range w.slots {
-			if p := sl.process; p != nil && p.briefed[j] {
-				delete(p.briefed, j)
-				o.send(p.peer, &protocol.Forget{Job: uint64(j.sched), ID: j.id[:]})
+			for _, p := range sl.processes() {
+				if p.briefed[j] {
+					delete(p.briefed, j)
+					p.latest = nil
+					o.send(p.peer, &protocol.Forget{Job: uint64(j.sched), ID: j.id[:]})
+				}
 			}
 		}
 	}

@@ -23,6 +23,12 @@ type order struct {
 	offset  int64     // of data in the client's stream
 	reading bool      // pieces[0] is being read from the spool
 	part    uint32    // partition that sources are read for
+
+	// Of an open job.
+	task   scheduler.Ref // what the attempt is called with
+	shard  uint32
+	until  scheduler.Time // its deadline; 0: none
+	values int            // of a reduce: those that were sent
 }
 
 // roomMax is how many bytes wait in an outbound queue before bulk has to. The rest of what
@@ -48,14 +54,21 @@ func (o *owner) assigned(e *scheduler.Effect) {
 // dispatch sends what a slot's process is to be sent, as far as there is room for it.
 func (o *owner) dispatch(sl *slot) {
 	for len(sl.orders) > 0 {
-		p := sl.process
-		if p == nil || sl.switching {
+		d := &sl.orders[0]
+		image := o.imageFor(d.attempt.job, sl.worker)
+		if p := sl.process; (p == nil || p.image != image) && !o.switchImage(sl, image) {
 			return // openProcess goes on
 		}
-		d := &sl.orders[0]
-		if want := o.imageFor(d.attempt.job, sl.worker); want != p.image {
-			o.switchImage(sl, want)
-			return
+		p := sl.process
+		if p.retiring {
+			return // its successor, or another slot, goes on
+		}
+		if d.attempt.job.stream != nil {
+			if !o.sendCall(p, d) {
+				return // pump goes on
+			}
+			sl.shift()
+			continue
 		}
 		if !d.begun && !o.prepare(sl, d) {
 			continue // it was taken off
@@ -64,7 +77,15 @@ func (o *owner) dispatch(sl *slot) {
 			return // pump or a read from the spool goes on
 		}
 		o.sendAssign(p, d)
-		sl.orders = slices.Delete(sl.orders, 0, 1)
+		sl.shift()
+	}
+}
+
+// shift takes the first order off.
+func (sl *slot) shift() {
+	sl.orders[0] = order{}
+	if sl.orders = sl.orders[1:]; len(sl.orders) == 0 {
+		sl.orders = nil
 	}
 }
 
@@ -76,27 +97,13 @@ func (o *owner) imageFor(j *job, w *worker) uint32 {
 	return j.image
 }
 
-// switchImage asks for a process of another image, whose coming openProcess sees.
-func (o *owner) switchImage(sl *slot, want uint32) {
-	m := &protocol.Start{Slot: sl.index}
-	if want > 0 {
-		m.Image, m.Path = o.images.list[want-1].hash, o.images.list[want-1].path
-	}
-	sl.switching = true
-	o.send(sl.worker.peer, m)
-}
-
 // prepare briefs the process and finds out what material the order needs. When a source is missing,
 // because its output was lost since, it answers for the process, takes the order off, and returns
 // false.
 func (o *owner) prepare(sl *slot, d *order) bool {
 	j := d.attempt.job
 	if !sl.process.briefed[j] {
-		sl.process.briefed[j] = true
-		o.send(sl.process.peer, &protocol.Brief{
-			Job: uint64(j.sched), ID: j.id[:], Spec: j.spec,
-			Partitions: j.stages.reduces, Stages: uint32(j.stages.last()),
-		})
+		o.brief(sl.process, j)
 	}
 	d.begun = true
 	if d.attempt.stage == fanfold.StageMap {
@@ -108,7 +115,7 @@ func (o *owner) prepare(sl *slot, d *order) bool {
 	before := j.outputs[j.stages.before(d.attempt.stage)]
 	for _, r := range before {
 		if r.lost {
-			o.answer(sl, d.attempt.id, scheduler.Command{Status: scheduler.NoSource, Task: r.task})
+			o.answerFor(sl, d.attempt.id, scheduler.Command{Status: scheduler.NoSource, Task: r.task})
 			return false
 		}
 	}
@@ -119,11 +126,24 @@ func (o *owner) prepare(sl *slot, d *order) bool {
 	return true
 }
 
-// answer reports, in the place of the process, an attempt of which the process knows nothing.
-func (o *owner) answer(sl *slot, id scheduler.AttemptID, c scheduler.Command) {
+// brief tells a process about a job.
+func (o *owner) brief(p *process, j *job) {
+	p.briefed[j] = true
+	m := protocol.Brief{
+		Job: uint64(j.sched), ID: j.id[:], Spec: j.spec,
+		Partitions: j.stages.reduces, Stages: uint32(j.stages.last()),
+	}
+	if st := j.stream; st != nil {
+		m.Open, m.Info = []protocol.OpenSpec{st.spec}, st.info
+	}
+	o.send(p.peer, &m)
+}
+
+// answerFor reports, in the place of the process, an attempt of which the process knows nothing.
+func (o *owner) answerFor(sl *slot, id scheduler.AttemptID, c scheduler.Command) {
 	sl.orders = slices.DeleteFunc(sl.orders, func(d order) bool { return d.attempt.id == id })
 	o.leave(sl, id)
-	c.Kind, c.Attempt = scheduler.Report, id
+	c.Kind, c.Attempt, c.Slot = scheduler.Report, id, sl.id
 	o.step(c)
 }
 
@@ -224,8 +244,11 @@ func (o *owner) room(p *peer) bool {
 func (o *owner) pump(p *peer) {
 	switch {
 	case p.closing:
-	case p.process != nil && p.process.slot.process == p.process: // it is not a successor yet
-		o.dispatch(p.process.slot)
+	case p.process != nil:
+		o.tellProcess(p.process)
+		if sl := p.process.slot; sl.process == p.process { // it is not a successor yet
+			o.dispatch(sl)
+		}
 	case p.client != nil:
 		o.reply(p)
 	}
@@ -253,7 +276,7 @@ func (o *owner) recall(sl *slot, id scheduler.AttemptID, status scheduler.Status
 	case i < 0:
 		return sl.process == nil // then its end is under way
 	case !sl.orders[i].begun:
-		o.answer(sl, id, scheduler.Command{Status: status})
+		o.answerFor(sl, id, scheduler.Command{Status: status})
 	case status == scheduler.Cancelled:
 		sl.orders[i].stopped = true
 	}

@@ -8,6 +8,10 @@ func (o *owner) perform(e *scheduler.Effect) {
 		o.gate(*e)
 		return
 	}
+	if st := o.opens.get(e.Client); st != nil {
+		o.performOpen(st, e)
+		return
+	}
 	switch e.Kind {
 	case scheduler.Send:
 		o.assigned(e)
@@ -35,6 +39,32 @@ func (o *owner) perform(e *scheduler.Effect) {
 		o.jobEnded(o.running[e.Job], e.Status)
 	case scheduler.SlotReady:
 		o.slotReady(e)
+	case scheduler.JobReady:
+		o.jobReady(e)
+	}
+}
+
+// performOpen is perform for the tasks of an open job.
+func (o *owner) performOpen(st *stream, e *scheduler.Effect) {
+	switch e.Kind {
+	case scheduler.Send:
+		o.call(st, e)
+	case scheduler.Stop:
+		o.stop(e)
+	case scheduler.TakeBack:
+		o.takeBack(e)
+	case scheduler.Kill:
+		o.kill(e.Slot)
+	case scheduler.Discard:
+		o.dropLate(st)
+	case scheduler.Retry:
+		o.retryCall(st, e)
+	case scheduler.Reply:
+		o.ended(st, e)
+	case scheduler.Refuse:
+		o.refused(st, e)
+	case scheduler.JobReply:
+		o.jobEnded(st.job, e.Status)
 	case scheduler.JobReady:
 		o.jobReady(e)
 	}

@@ -19,20 +19,21 @@ const logTailMax = 4 << 10
 type failure struct {
 	job   *job
 	err   *fanfold.Error
-	slot  *slot          // whose Exited is waited for, or nil
+	gone  *process       // whose Exited is waited for, or nil
 	log   uint64         // stream of the LogQuery under way, or 0
 	until scheduler.Time // when it is taken as it is
+	then  []func()       // what waits for this failure
 }
 
 // open reports whether a failure is not complete yet. A nil one is.
-func (f *failure) open() bool { return f != nil && (f.slot != nil || f.log != 0) }
+func (f *failure) open() bool { return f != nil && (f.gone != nil || f.log != 0) }
 
 // list is the failure for a message.
 func (f *failure) list() []protocol.Failure {
 	if f == nil {
 		return nil
 	}
-	return []protocol.Failure{protocol.FromError(f.err)}
+	return []protocol.Failure{wireFailure(f.err)}
 }
 
 // text is the failure for the log.
@@ -93,10 +94,8 @@ func (o *owner) investigate(j *job, e *scheduler.Effect) *failure {
 		}
 	}
 	switch {
-	case e.Status == scheduler.Crashed && sl != nil && sl.exited != nil:
-		f.exit(sl.exited)
 	case e.Status == scheduler.Crashed && sl != nil:
-		f.slot = sl
+		f.awaitExit(sl.gone)
 	case f.err.Log == "" && w != nil && e.Number > 0 && e.Status != scheduler.Lost:
 		f.log = o.askTail(w, id, f)
 	}
@@ -111,9 +110,8 @@ func (o *owner) statusWords(j *job, e *scheduler.Effect) *fanfold.Error {
 	op := "run " + e.Stage.String()
 	switch e.Status {
 	case scheduler.Crashed:
-		if sl := o.slotOf(e.Slot); sl != nil && sl.broke != nil {
-			return fanfold.Errorf(fanfold.KindProtocol, op,
-				"its task process broke the protocol: %w", sl.broke)
+		if sl := o.slotOf(e.Slot); sl != nil && sl.gone != nil && sl.gone.cut != nil {
+			return cutWords(op, sl.gone.cut)
 		}
 		return fanfold.Errorf(fanfold.KindCrashed, op, "its task process died")
 	case scheduler.TimedOut:
@@ -139,9 +137,41 @@ func (o *owner) blameInput(err *fanfold.Error, j *job, e *scheduler.Effect) {
 	}
 }
 
+// cutOff is why the coordinator ended a connection, and nil when it just broke.
+func cutOff(why error) error {
+	var known *fanfold.Error
+	if errors.As(why, &known) || errors.Is(why, protocol.ErrStalled) ||
+		errors.Is(why, protocol.ErrQueueFull) {
+		return why
+	}
+	return nil
+}
+
+// cutWords says why the coordinator has cut off a task process. Whatever the process did, towards
+// the job it broke the protocol, unless something was too large.
+func cutWords(op string, cut error) *fanfold.Error {
+	kind := fanfold.KindProtocol
+	if fanfold.KindOf(cut) == fanfold.KindTooLarge {
+		kind = fanfold.KindTooLarge
+	}
+	return fanfold.Errorf(kind, op, "its task process was cut off (%s): %w", kind, cut)
+}
+
+// awaitExit has a failure be completed by the worker's word on a process that has gone: now, if
+// that is there.
+func (f *failure) awaitExit(p *process) {
+	switch {
+	case p == nil: // the journal was waited for
+	case p.exited != nil:
+		f.exit(p.exited)
+	default:
+		f.gone = p
+	}
+}
+
 // exit completes a failure by what the worker says of the process.
 func (f *failure) exit(m *protocol.Exited) {
-	f.slot = nil
+	f.gone = nil
 	if m.Words != "" && f.err.Kind == fanfold.KindCrashed {
 		f.err.Err = fmt.Errorf("its task process died: %s", m.Words)
 	}
@@ -151,7 +181,7 @@ func (f *failure) exit(m *protocol.Exited) {
 // resolveExit completes the failure that waits for an Exited; false: none does.
 func (o *owner) resolveExit(sl *slot, m *protocol.Exited) bool {
 	for _, f := range o.reports {
-		if f.slot == sl {
+		if f.gone != nil && f.gone.slot == sl && samePID(f.gone, m) {
 			f.exit(m)
 			o.resolved(f)
 			return true
@@ -167,7 +197,7 @@ func (o *owner) resolveLate(now scheduler.Time) {
 		o.reports = o.reports[1:]
 		if f.open() {
 			delete(o.streams, f.log)
-			f.slot, f.log = nil, 0
+			f.gone, f.log = nil, 0
 			o.resolved(f)
 		}
 	}
@@ -178,6 +208,11 @@ func (o *owner) resolved(f *failure) {
 	j := f.job
 	if f.open() {
 		return
+	}
+	then := f.then
+	f.then = nil
+	for _, do := range then {
+		do()
 	}
 	if f == j.first && j.phase < phaseEnding {
 		o.tellFailure(j)

@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +20,9 @@ type fakeAgent struct {
 
 	mu       sync.Mutex // guards what follows
 	files    map[string][][]byte
-	slots    []*fakeProcess
+	slots    []*fakeProcess // in use
+	warm     []*fakeProcess // the others
+	kills    []uint32       // processes that were to be killed
 	pid      uint32
 	forgot   []string          // ids of jobs
 	reads    int               // Reads that were asked for
@@ -26,9 +30,15 @@ type fakeAgent struct {
 	behave   behaviour         // of processes; nil: wordCount
 	images   []string          // asked for by Start
 	noImages bool              // no other image can be started
+	slow     chan struct{}     // processes of other images start when it is closed; nil: at once
 	silent   bool              // no answers to anything
 	onExited func(slot int) *protocol.Exited
 	broken   map[string]bool // files that cannot be read
+
+	handle   handling                           // of calls; nil: echo
+	onTold   func(*fakeProcess, *protocol.Told) // takes the answer to an Ask
+	lazy     bool                               // calls that are held have not started
+	stubborn bool                               // its processes do not retire
 }
 
 // behaviour is what a fake process makes of an attempt; nil: it says nothing.
@@ -40,7 +50,9 @@ func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
 		ended: make(chan struct{}), slots: make([]*fakeProcess, slots),
 		logs: map[string]string{}, broken: map[string]bool{},
 	}
-	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name, Dir: "/none", PID: 1}
+	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name, Dir: "/none", PID: 1,
+		Processes: c.processes,
+	}
 	for i := range slots {
 		hello.Slots = append(hello.Slots, uint32(i))
 	}
@@ -60,11 +72,57 @@ func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
 // startProcess has a new process on a slot.
 func (a *fakeAgent) startProcess(slot int, image []byte) {
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.start(slot, image)
+}
+
+// start is startProcess with a.mu held.
+func (a *fakeAgent) start(slot int, image []byte) {
 	a.pid++
 	p := newFakeProcess(a, slot, a.pid+100, image)
 	a.slots[slot] = p
-	a.mu.Unlock()
-	a.c.all.Go(p.run)
+	slow := a.slow
+	a.c.all.Go(func() {
+		if slow != nil && image != nil {
+			<-slow
+		}
+		p.run()
+	})
+}
+
+// use has a slot use a process of an image, as an agent does.
+func (a *fakeAgent) use(m *protocol.Start) {
+	old := a.slots[m.Slot]
+	if bytes.Equal(old.image, m.Image) {
+		return
+	}
+	if a.noImages {
+		a.control.Send(&protocol.Exited{Slot: m.Slot, Image: m.Image, Failed: "it is not here"})
+		return
+	}
+	i := slices.IndexFunc(a.warm, func(p *fakeProcess) bool {
+		return p.slot == old.slot && !p.gone() && bytes.Equal(p.image, m.Image)
+	})
+	a.warm = append(a.warm, old)
+	if i < 0 {
+		a.start(old.slot, m.Image)
+		return
+	}
+	a.slots[m.Slot] = a.warm[i]
+	a.warm = slices.Delete(a.warm, i, i+1)
+}
+
+// kill ends a process. One in use is replaced.
+func (a *fakeAgent) kill(m *protocol.Kill) {
+	a.kills = append(a.kills, m.PID)
+	if p := a.slots[m.Slot]; p.pid == m.PID {
+		a.c.all.Go(p.kill)
+	}
+	for _, p := range a.warm {
+		if p.pid == m.PID {
+			a.c.all.Go(func() { p.conn.Close() })
+		}
+	}
 }
 
 func (a *fakeAgent) process(slot int) *fakeProcess {
@@ -84,6 +142,9 @@ func (a *fakeAgent) leave() {
 	a.control.Close()
 	for i := range a.slots {
 		a.process(i).conn.Close()
+	}
+	for _, p := range a.warm {
+		p.conn.Close()
 	}
 }
 
@@ -138,20 +199,11 @@ func (a *fakeAgent) take(m protocol.Message) {
 	case protocol.KindForget:
 		a.forgot = append(a.forgot, fanfold.JobID(decoded[protocol.Forget](a.c, m).ID).String())
 	case protocol.KindKill:
-		k := decoded[protocol.Kill](a.c, m)
-		a.c.all.Go(a.slots[k.Slot].kill)
+		a.kill(decoded[protocol.Kill](a.c, m))
 	case protocol.KindStart:
 		s := decoded[protocol.Start](a.c, m)
 		a.images = append(a.images, s.Path)
-		if a.noImages {
-			a.control.Send(&protocol.Exited{Slot: s.Slot, Failed: "it is not here"})
-			return
-		}
-		old := a.slots[s.Slot]
-		a.c.all.Go(func() {
-			old.conn.Close()
-			a.startProcess(int(s.Slot), s.Image)
-		})
+		a.use(s)
 	}
 }
 

@@ -30,6 +30,9 @@ type fakeProcess struct {
 	told    []string                // verdicts; guarded by agent.mu
 	deaf    bool                    // it does not stop; guarded by agent.mu
 	retired bool                    // it has said good-bye; guarded by agent.mu
+
+	calls    map[uint64]*fakeCall // not answered; guarded by agent.mu
+	restored []*protocol.Snapshot // that it was given
 }
 
 // fakeAttempt is what a process knows of an attempt.
@@ -53,10 +56,21 @@ func newFakeProcess(a *fakeAgent, slot int, pid uint32, image []byte) *fakeProce
 		agent: a, slot: slot, pid: pid, image: image, conn: a.c.attach("process"),
 		ended:  make(chan struct{}),
 		briefs: map[uint64]*protocol.Brief{}, given: map[uint64]*fakeAttempt{},
+		calls: map[uint64]*fakeCall{},
 	}
 }
 
-// kill ends the process as a signal would, and has another start.
+// gone reports whether its connection has ended.
+func (p *fakeProcess) gone() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends the process as a signal would. One in use is replaced.
 func (p *fakeProcess) kill() {
 	p.conn.Close()
 	a := p.agent
@@ -69,7 +83,11 @@ func (p *fakeProcess) kill() {
 			a.control.Flush()
 		}
 	}
-	a.startProcess(p.slot, p.image)
+	a.set(func(a *fakeAgent) {
+		if a.slots[p.slot] == p { // it is still wanted
+			a.start(p.slot, p.image)
+		}
+	})
 }
 
 func (p *fakeProcess) run() {
@@ -94,6 +112,7 @@ func (p *fakeProcess) run() {
 func (p *fakeProcess) take(m protocol.Message) {
 	c := p.agent.c
 	p.order = append(p.order, m.Kind.String())
+	p.takeCall(m)
 	switch m.Kind {
 	case protocol.KindBrief:
 		b := decoded[protocol.Brief](c, m)

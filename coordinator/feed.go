@@ -75,6 +75,11 @@ func (o *owner) inputEnd(p *peer, m *protocol.InputEnd) error {
 	if j == nil {
 		return nil
 	}
+	if j.stream != nil {
+		j.feed.ended = true
+		o.settleStream(j.stream)
+		return nil
+	}
 	o.endInlet(j)
 	j.feed.endPaths()
 	j.feed.ended = true

@@ -139,10 +139,23 @@ func (in *inlet) add(data []byte) int {
 		in.open.pieces = append(in.open.pieces, last)
 	}
 	n := min(len(data), pieceMax-last.n)
+	if need := last.n + n; need > cap(last.data) {
+		last.data = append(make([]byte, 0, in.room(last, need)), last.data...)
+	}
 	last.data = append(last.data, data[:n]...)
 	last.n += n
 	in.offset, in.grown = in.offset+int64(n), in.grown+int64(n)
 	return n
+}
+
+// room is the capacity for the last piece of the open stretch, which needs so many bytes: as much
+// as the stretch is going to fill, once the stream is no short one, and else twice what it has.
+func (in *inlet) room(last *piece, need int) int {
+	room := max(2*cap(last.data), need)
+	if in.offset >= pieceMax {
+		room = max(room, int(min(int64(last.n)+in.size-in.grown, pieceMax)))
+	}
+	return min(room, pieceMax)
 }
 
 func (in *inlet) last() *piece {

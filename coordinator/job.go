@@ -30,6 +30,8 @@ type job struct {
 	client   *request   // of the Submit; nil when its connection is gone
 	requests []*request // all that wait for the reply or the end, client included
 	feed     feed       // of inputs
+	stream   *stream    // of an open job; nil: it is closed
+	parent   *job       // whose tasks have asked for those of this one; nil: a client has
 	splits   []split    // map tasks
 	bytesAll int64      // of input, as far as it is known
 	bytes    int64      // of input read by committed map tasks

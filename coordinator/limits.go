@@ -12,6 +12,9 @@ type Limits struct {
 	ConnectionsMax   int
 	JobsMax          int           // jobs of one identity that have not ended
 	TasksMax         int           // tasks of one stage of a job
+	StreamMax        int64         // cost of a stream's tasks and replies that wait, see TaskCost
+	StreamsMax       int64         // the same of all streams
+	SnapshotsMax     int64         // bytes of all snapshots of shards
 	InlineMax        int64         // bytes of clients' own input held in memory, by all jobs
 	SpoolMax         int64         // bytes of one job's own input in the spool
 	KeepFor          time.Duration // how long the reply of a detached job is kept
@@ -22,6 +25,7 @@ type Limits struct {
 	IdleAfter        time.Duration // a client that neither asks nor waits
 	ExitedWait       time.Duration // for the words and the log of a failure
 	Grace            time.Duration // from Stop to Kill, and from SIGTERM to SIGKILL
+	Retire           time.Duration // for a process that is replaced to end what it has started
 	ProgressInterval time.Duration
 }
 
@@ -32,6 +36,9 @@ var DefaultLimits = Limits{
 	ConnectionsMax:   10_000,
 	JobsMax:          256,
 	TasksMax:         1_000_000,
+	StreamMax:        256 << 20,
+	StreamsMax:       1 << 30,
+	SnapshotsMax:     256 << 20,
 	InlineMax:        64 << 20,
 	SpoolMax:         64 << 30,
 	KeepFor:          time.Hour,
@@ -42,6 +49,7 @@ var DefaultLimits = Limits{
 	IdleAfter:        10 * time.Minute,
 	ExitedWait:       200 * time.Millisecond,
 	Grace:            time.Second,
+	Retire:           30 * time.Second,
 	ProgressInterval: 100 * time.Millisecond,
 }
 
@@ -53,6 +61,9 @@ func (l *Limits) complete() {
 	l.ConnectionsMax = cmp.Or(l.ConnectionsMax, d.ConnectionsMax)
 	l.JobsMax = cmp.Or(l.JobsMax, d.JobsMax)
 	l.TasksMax = cmp.Or(l.TasksMax, d.TasksMax)
+	l.StreamMax = cmp.Or(l.StreamMax, d.StreamMax)
+	l.StreamsMax = cmp.Or(l.StreamsMax, d.StreamsMax)
+	l.SnapshotsMax = cmp.Or(l.SnapshotsMax, d.SnapshotsMax)
 	l.InlineMax = cmp.Or(l.InlineMax, d.InlineMax)
 	l.SpoolMax = cmp.Or(l.SpoolMax, d.SpoolMax)
 	l.KeepFor = cmp.Or(l.KeepFor, d.KeepFor)
@@ -63,5 +74,6 @@ func (l *Limits) complete() {
 	l.IdleAfter = cmp.Or(l.IdleAfter, d.IdleAfter)
 	l.ExitedWait = cmp.Or(l.ExitedWait, d.ExitedWait)
 	l.Grace = cmp.Or(l.Grace, d.Grace)
+	l.Retire = cmp.Or(l.Retire, d.Retire)
 	l.ProgressInterval = cmp.Or(l.ProgressInterval, d.ProgressInterval)
 }

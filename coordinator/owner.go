@@ -21,22 +21,25 @@ type owner struct {
 	log hclog.Logger
 	ctx context.Context // ends with the Server: of the goroutines that the owner starts
 
-	start    time.Time // origin of now
-	serial   uint64    // last number given to a stream, a job or a slot
-	working  int       // goroutines started by async that have not posted back
-	closing  bool      // all ends
-	broken   bool      // the journal is: what waits for it will never be done
-	closed   bool      // nothing is left to be done: no goroutine is started any more
-	draining bool
-	drained  []func()       // called when no job is left
-	tidied   scheduler.Time // when tidy was called last
+	start     time.Time      // origin of now
+	clock     scheduler.Time // of the batch that is being taken; 0: none is
+	serial    uint64         // last number given to a stream, a job or a slot
+	working   int            // goroutines started by async that have not posted back
+	closing   bool           // all ends
+	broken    bool           // the journal is: what waits for it will never be done
+	closed    bool           // nothing is left to be done: no goroutine is started any more
+	draining  bool
+	reloading *reload        // nil: no reload is under way
+	drained   []func()       // called when no job is left
+	tidied    scheduler.Time // when tidy was called last
 
-	state    *scheduler.State
-	out      scheduler.Out
-	queue    []scheduler.Command // for Step, in order
-	busy     bool                // Step or its effects are under way
-	reporter *peer               // whose Done is being stepped
-	ledger   ledger
+	state     *scheduler.State
+	steps     scheduler.Out
+	queue     []scheduler.Command // for Step, in order
+	busy      bool                // Step or its effects are under way
+	reporter  *peer               // whose Done or Return is being stepped
+	returning *protocol.Return    // that is being stepped, or nil
+	ledger    ledger
 
 	peers   map[uint64]*peer
 	touched []*peer // to be flushed at the end of the turn
@@ -51,21 +54,34 @@ type owner struct {
 	split      []byte                          // scratch for Assign.Split
 	past       struct{ done, failures uint64 } // attempts on workers that are gone
 
-	tenants map[string]*tenant
-	jobs    map[fanfold.JobID]*job // all that are known
-	listed  []*job                 // the same, as they were submitted
-	opened  map[uint64]*job        // by the tag of their OpenJob
-	running map[scheduler.JobID]*job
-	byKey   map[idempotency]*job
-	writes  map[string]*job // those that have not ended, by their output folder
-	results results
-	feeding []*job         // with map tasks that are not queued yet
-	inline  int64          // bytes of clients' own input in memory
-	reports []*failure     // those that wait for words or a log, the oldest first
-	dirty   []*job         // with progress that was not told
-	told    scheduler.Time // when progress was told last
-	archive archive
-	crcs    *crcTable
+	tenants  map[string]*tenant
+	jobs     map[fanfold.JobID]*job // all that are known
+	listed   []*job                 // the same, as they were submitted
+	opened   map[uint64]*job        // by the tag of their OpenJob
+	running  map[scheduler.JobID]*job
+	byKey    map[idempotency]*job
+	writes   map[string]*job // those that have not ended, by their output folder
+	results  results
+	opens    streams
+	detached []*stream // that are kept without a client
+	errands  errands
+	arena    arena // of what the tasks of streams carry
+	ids      idMemory
+	counts   taskCounts // of all streams
+	scratch  []byte
+	out      struct { // what there is much of, each to be used at once
+		call   protocol.Call
+		reply  protocol.Reply
+		answer answer
+	}
+	snapshotBytes int64          // of all shards
+	feeding       []*job         // with map tasks that are not queued yet
+	inline        int64          // bytes of clients' own input in memory
+	reports       []*failure     // those that wait for words or a log, the oldest first
+	dirty         []*job         // with progress that was not told
+	told          scheduler.Time // when progress was told last
+	archive       archive
+	crcs          *crcTable
 }
 
 func newOwner(s *Server) *owner {
@@ -153,7 +169,11 @@ func (o *owner) flush() {
 // take handles a batch and gives it back to its reader.
 func (o *owner) take(b *batch) {
 	p := b.from
-	p.heard = o.now()
+	o.clock = o.now() // one look at it serves the whole batch
+	p.heard = o.clock
+	if p.process != nil {
+		p.process.rested = false
+	}
 	for _, r := range b.order {
 		if p.closing {
 			break
@@ -162,6 +182,7 @@ func (o *owner) take(b *batch) {
 			o.end(p, err)
 		}
 	}
+	o.clock = 0
 	p.free <- b
 }
 
@@ -178,6 +199,12 @@ func (o *owner) receive(p *peer, b *batch, r received) error {
 		return o.result(p, &b.results[r.at])
 	case protocol.KindCredit:
 		return o.credit(p, &b.credits[r.at])
+	case protocol.KindTask:
+		return o.task(p, &b.tasks[r.at])
+	case protocol.KindReturn:
+		return o.returned(p, &b.returns[r.at])
+	case protocol.KindPartial:
+		return o.partial(p, &b.partials[r.at])
 	}
 	switch m := b.rare[r.at].(type) {
 	case *protocol.Submit:
@@ -188,6 +215,12 @@ func (o *owner) receive(p *peer, b *batch, r received) error {
 		return o.inputs(p, m)
 	case *protocol.InputEnd:
 		return o.inputEnd(p, m)
+	case *protocol.CancelTask:
+		return o.cancelTask(p, m)
+	case *protocol.Ask:
+		return o.asks(p, m)
+	case *protocol.Snapshot:
+		return o.snapshot(p, m)
 	case *protocol.Cancel:
 		return o.cancel(p, m)
 	case *protocol.Attach:
@@ -232,15 +265,23 @@ func (o *owner) settle() {
 	}
 	o.busy = true
 	for i := 0; i < len(o.queue); i++ {
-		o.out.Reset()
-		o.state.Step(o.now(), &o.queue[i], &o.out)
-		o.record(o.out.Events)
-		for k := range o.out.Effects {
-			o.perform(&o.out.Effects[k])
+		o.steps.Reset()
+		o.state.Step(o.stepTime(), &o.queue[i], &o.steps)
+		o.record(o.steps.Events)
+		for k := range o.steps.Effects {
+			o.perform(&o.steps.Effects[k])
 		}
 	}
 	clear(o.queue)
 	o.queue, o.busy = o.queue[:0], false
+}
+
+// stepTime is when a command is decided.
+func (o *owner) stepTime() scheduler.Time {
+	if o.clock != 0 {
+		return o.clock
+	}
+	return o.now()
 }
 
 // tick does what is due by time.
@@ -251,6 +292,7 @@ func (o *owner) tick() {
 	}
 	o.feedMore()
 	o.resolveLate(now)
+	o.reloadMore()
 	if len(o.dirty) > 0 && now >= o.told+scheduler.Time(o.cfg.Limits.ProgressInterval) {
 		o.tellProgress(now)
 	}
@@ -271,6 +313,9 @@ func (o *owner) until() time.Duration {
 	}
 	if len(o.dirty) > 0 {
 		due = min(due, o.told+scheduler.Time(o.cfg.Limits.ProgressInterval))
+	}
+	if r := o.reloading; r != nil && r.until != 0 {
+		due = min(due, r.until)
 	}
 	if len(o.feeding) > 0 {
 		due = 0

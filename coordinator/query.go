@@ -25,7 +25,11 @@ func (o *owner) query(p *peer, m *protocol.Query) error {
 		}
 		info := o.jobInfo(j)
 		info.Failure, info.Counters = j.failures(), j.counters
-		if j.phase < phaseEnded {
+		switch {
+		case j.phase == phaseEnded:
+		case j.stream != nil:
+			info.Counters = j.stream.counters.list()
+		default:
 			info.Counters = j.sumCounters()
 		}
 		o.send(p, &protocol.Answer{Request: m.Request, Jobs: []protocol.JobInfo{info}})
@@ -37,6 +41,8 @@ func (o *owner) query(p *peer, m *protocol.Query) error {
 		o.queryLogs(p, m)
 	case protocol.QueryDrain:
 		o.queryDrain(p, m.Request)
+	case protocol.QueryReload:
+		o.queryReload(p, m.Request)
 	default:
 		o.refuse(p, m.Request, fanfold.Errorf(fanfold.KindUnsupported, "serve query",
 			"nothing is known as query %d", m.What))
@@ -70,15 +76,19 @@ func (o *owner) answerJobs(p *peer, request uint64) {
 	})
 }
 
-func (o *owner) answerWorkers(p *peer, request uint64) {
-	var rows []protocol.WorkerInfo
+// workerInfos lists the workers in the order in which they joined.
+func (o *owner) workerInfos() (rows []protocol.WorkerInfo) {
 	for _, w := range o.workers {
 		rows = append(rows, o.workerInfo(w))
 	}
 	slices.SortFunc(rows, func(a, b protocol.WorkerInfo) int {
 		return cmp.Compare(a.Worker, b.Worker)
 	})
-	answerRows(o, p, rows, func(part []protocol.WorkerInfo, more bool) protocol.Answer {
+	return rows
+}
+
+func (o *owner) answerWorkers(p *peer, request uint64) {
+	answerRows(o, p, o.workerInfos(), func(part []protocol.WorkerInfo, more bool) protocol.Answer {
 		return protocol.Answer{Request: request, Workers: part, More: more}
 	})
 }
@@ -111,6 +121,7 @@ func (o *owner) jobInfo(j *job) protocol.JobInfo {
 		Job: j.id[:], Name: j.spec.Name, Program: j.spec.Program, State: uint32(o.stateOf(j)),
 		Owner: j.tenant.name, Age: time.Since(j.submitted).Milliseconds(), Took: took.Milliseconds(),
 		Stages: o.stageInfos(j), Bytes: j.bytes, BytesAll: j.bytesAll, Reply: j.reply,
+		Tasks: o.tasks(j),
 	}
 	if j.phase < phaseEnded {
 		info.Bytes, info.Reply = o.bytesRead(j), j.replyBytes()
@@ -153,7 +164,7 @@ func (o *owner) workerInfo(w *worker) protocol.WorkerInfo {
 			pid = sl.process.peer.hello.PID
 		}
 		info.Processes = append(info.Processes, pid)
-		if len(sl.attempts) > 0 {
+		if v, ok := o.state.Slot(sl.id); ok && v.Busy > 0 {
 			info.Busy++
 		}
 	}

@@ -37,7 +37,7 @@ func TestB8StatsTellTheTruth(t *testing.T) {
 		r := c.submit(cl, fanfold.Job{Program: "words", SplitSize: 1}, "a\nb\nc\n")
 		late := []*heldAttempt{<-h.ch, <-h.ch}
 		check("while it runs", map[string]int64{
-			"fanfold_slots_busy": 2, "fanfold_jobs_running": 1, "fanfold_attempts_done": 0,
+			"fanfold_slots_busy": 2, "fanfold_jobs_running": 1, "fanfold_attempts_done_total": 0,
 		})
 		for _, one := range append(late, nil)[:2] {
 			one.answer()
@@ -48,7 +48,7 @@ func TestB8StatsTellTheTruth(t *testing.T) {
 		}
 		check("after", map[string]int64{
 			"fanfold_slots_busy": 0, "fanfold_jobs_running": 0, "fanfold_jobs_succeeded": 1,
-			"fanfold_attempts_done": 3 + 2 + 1, "fanfold_tasks_running": 0, "fanfold_tasks_queued": 0,
+			"fanfold_attempts_done_total": 3 + 2 + 1, "fanfold_tasks_running": 0, "fanfold_tasks_queued": 0,
 			"fanfold_input_memory_bytes": 0,
 		})
 	})
@@ -134,6 +134,7 @@ func TestImageIsSwitched(t *testing.T) {
 		if out, _, err := c.run(cl, fanfold.Job{Program: "words"}, "x\n"); out != "x\t1\n" || err != nil {
 			t.Errorf("got %q, %v", out, err)
 		}
+		synctest.Wait() // the worker need not have read it before the job ended
 		c.agent.mu.Lock()
 		defer c.agent.mu.Unlock()
 		if got := strings.Join(c.agent.images, " "); got != "/bin/mine " {

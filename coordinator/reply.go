@@ -70,9 +70,16 @@ func (o *owner) attach(p *peer, m *protocol.Attach) error {
 		j.spec.Output == "":
 		err = fanfold.Errorf(fanfold.KindNotFound, "attach", "the reply of job %s is not kept", j.id)
 	}
-	if err != nil {
+	streams := err == nil && j.stream != nil && !m.Wait && (j.phase < phaseEnded || j.kept)
+	if streams {
+		err = j.stream.attachable(p)
+	}
+	switch {
+	case err != nil:
 		o.refuse(p, m.Request, err)
 		return nil
+	case streams:
+		return o.attachStream(p, m, j)
 	}
 	o.send(p, &protocol.Accepted{Request: m.Request, Job: j.id[:]})
 	o.join(j, &request{peer: p, number: m.Request, credit: m.Credit, waits: m.Wait})
@@ -86,6 +93,10 @@ func (o *owner) credit(p *peer, m *protocol.Credit) error {
 		return nil
 	}
 	r.credit += min(m.Bytes, math.MaxInt64-r.credit)
+	if st := r.job.stream; st != nil && st.client == r {
+		o.acknowledge(st, m.Bytes)
+		o.replyMore(st)
+	}
 	o.enter(r)
 	return nil
 }
@@ -113,6 +124,11 @@ func (o *owner) enter(r *request) {
 // reply sends what a client's ring has, one block of each in turn, as long as there is room.
 func (o *owner) reply(p *peer) {
 	c := p.client
+	for _, r := range c.requests {
+		if r.replies() {
+			o.replyMore(r.job.stream)
+		}
+	}
 	for len(c.ring) > 0 && p.conn.Queued()+int(c.granted) < roomMax {
 		r := c.ring[0]
 		c.ring = slices.Delete(c.ring, 0, 1)

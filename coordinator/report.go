@@ -224,6 +224,10 @@ func (o *owner) commit(e *scheduler.Effect) {
 
 // discard gives up what an attempt brought, or an output that was committed and is lost.
 func (o *owner) discard(e *scheduler.Effect) {
+	if o.returning != nil {
+		o.dropLate(nil)
+		return
+	}
 	if r := o.results.get(e.Result); r != nil && r.task != 0 {
 		o.running[e.Job].lose(r)
 	}

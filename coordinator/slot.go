@@ -1,15 +1,17 @@
 package coordinator
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/coordinator/scheduler"
 	"github.com/fanfold/fanfold/protocol"
 )
 
-// openProcess takes up a task process. While the connection of the one before it has not ended, it
-// waits: what that one has sent last, a good-bye perhaps, may not have been read yet.
+// openProcess takes up a task process. While the connection of one of the same image has not ended,
+// it waits: what that one has sent last, a good-bye perhaps, may not have been read yet.
 func (o *owner) openProcess(p *peer) {
 	sl, err := o.offered(p)
 	if err != nil {
@@ -20,22 +22,27 @@ func (o *owner) openProcess(p *peer) {
 	if hash := p.hello.Image; len(hash) > 0 && !slices.Equal(hash, sl.worker.peer.hello.Image) {
 		p.process.image = o.imageNumber(hash, "")
 	}
-	if sl.process == nil {
+	switch {
+	case sl.process == nil:
 		o.bind(p.process)
-		return
+	case sl.process.image != p.process.image: // nobody waits for it any more
+		o.keepWarm(sl, p.process)
+	default:
+		if sl.next != nil {
+			o.dismiss(sl.next.peer, "another task process has come for the slot")
+		}
+		sl.next = p.process
 	}
-	if sl.next != nil {
-		o.dismiss(sl.next.peer, "another task process has come for the slot")
-	}
-	sl.next = p.process
 }
 
-// bind gives a slot to a task process.
+// bind has a slot without a process use one.
 func (o *owner) bind(p *process) {
 	sl := p.slot
-	sl.process, sl.exited = p, nil
-	if sl.switching {
-		sl.switching = false
+	sl.process = p
+	if sl.asked != p.image {
+		o.ask(sl, p.image)
+	}
+	if sl.id != 0 { // the scheduler has had it all the time
 		o.dispatch(sl)
 		return
 	}
@@ -45,7 +52,7 @@ func (o *owner) bind(p *process) {
 // hurry ends a task process that has stayed although its successor is there.
 func (o *owner) hurry(sl *slot, now scheduler.Time) {
 	if sl.next != nil && now-sl.next.came > scheduler.Time(o.cfg.Limits.Handshake) {
-		o.dismiss(sl.process.peer, "another task process has come for the slot")
+		o.end(sl.process.peer, errProtocol("it has stayed although another one has come for its slot"))
 	}
 }
 
@@ -55,7 +62,13 @@ func (o *owner) openSlot(sl *slot) {
 	o.opening[sl.tag] = sl
 	o.step(scheduler.Command{
 		Kind: scheduler.OpenSlot, Worker: sl.worker.id, Image: sl.process.image, Tag: sl.tag,
+		Key: sl.key(),
 	})
+}
+
+// key is what the slot is hashed by to place shards: the same whenever it is opened.
+func (sl *slot) key() uint64 {
+	return xxhash.Sum64String(fmt.Sprintf("%s/%d", sl.worker.name(), sl.index))
 }
 
 // slotReady takes the id that the scheduler has given to a slot.
@@ -94,36 +107,42 @@ func (o *owner) bye(p *peer) {
 // loseProcess handles the end of a task process's connection; why is nil if the process ended it.
 func (o *owner) loseProcess(p *process, why error) {
 	sl := p.slot
+	p.gone = true
+	o.tellProcess(p)
 	if sl.next == p {
 		sl.next = nil
 	}
+	sl.warm = slices.DeleteFunc(sl.warm, func(w *process) bool { return w == p })
 	if sl.process != p {
 		return
 	}
-	sl.process = nil
-	defer o.succeed(sl)
-	switch {
-	case sl.switching: // it made room for a process of another image
-	case p.retired || p.killed:
-		o.closeSlot(sl, scheduler.Returned)
-	default:
-		sl.broke = why
-		o.closeSlot(sl, scheduler.Crashed)
-		sl.broke = nil
+	sl.process, p.cut = nil, cutOff(why)
+	if p.retired || p.killed || p.rested && p.cut == nil {
+		o.giveUp(sl, p, scheduler.Returned)
+	} else {
+		o.giveUp(sl, p, scheduler.Crashed)
 	}
 }
 
-// succeed binds the process that has waited for the end of the one before it.
-func (o *owner) succeed(sl *slot) {
-	if next := sl.next; next != nil {
+// giveUp closes a slot whose process has gone, and opens it again with another one, if it has one:
+// its successor, or else the one that was used last.
+func (o *owner) giveUp(sl *slot, p *process, why scheduler.Status) {
+	sl.gone = p
+	o.closeSlot(sl, why)
+	sl.gone = nil
+	other := sl.next
+	if n := len(sl.warm); other == nil && n > 0 {
+		other, sl.warm = sl.warm[n-1], sl.warm[:n-1]
+	}
+	if other != nil {
 		sl.next = nil
-		o.bind(next)
+		o.bind(other)
 	}
 }
 
 // closeSlot takes a slot from the scheduler, which runs its attempts elsewhere.
 func (o *owner) closeSlot(sl *slot, why scheduler.Status) {
-	sl.tag, sl.switching, sl.orders = 0, false, nil
+	sl.tag, sl.orders = 0, nil
 	if sl.id == 0 {
 		return
 	}
@@ -142,13 +161,19 @@ func (o *owner) closeSlot(sl *slot, why scheduler.Status) {
 
 // kill has the worker end the process of a slot and start another.
 func (o *owner) kill(id scheduler.SlotID) {
-	sl := o.slotOf(id)
-	if sl == nil || sl.process == nil {
-		return
+	switch sl := o.slotOf(id); {
+	case sl == nil:
+	case sl.process == nil: // it will be a new slot when its process has come
+		o.closeSlot(sl, scheduler.Returned)
+	default:
+		sl.process.killed = true
+		o.killProcess(sl.process)
 	}
-	sl.process.killed = true
-	o.send(sl.worker.peer, &protocol.Kill{
-		Slot: sl.index, GraceMillis: uint32(o.cfg.Limits.Grace.Milliseconds()),
+}
+
+func (o *owner) killProcess(p *process) {
+	o.send(p.slot.worker.peer, &protocol.Kill{
+		Slot: p.slot.index, GraceMillis: uint32(o.cfg.Limits.Grace.Milliseconds()), PID: p.pid(),
 	})
 }
 
@@ -162,29 +187,29 @@ func (o *owner) exited(w *worker, m *protocol.Exited) {
 	case m.Failed != "":
 		o.notStarted(sl, m)
 	case o.resolveExit(sl, m):
-	case sl.process != nil && !sl.switching && samePID(sl.process, m):
-		sl.exited = m
+	case sl.process != nil && samePID(sl.process, m):
+		sl.process.exited = m
+	default:
+		sl.warm = slices.DeleteFunc(sl.warm, func(p *process) bool { return p.pid() == m.PID })
 	}
 }
 
-// samePID tells the attached process from the one before it.
+// samePID tells a process from the others that its slot has or has had.
 func samePID(p *process, m *protocol.Exited) bool {
-	pid := p.peer.hello.PID
-	return pid == 0 || m.PID == 0 || pid == m.PID
+	return p.pid() == 0 || m.PID == 0 || p.pid() == m.PID
 }
 
 // notStarted fails the attempt that waits for a process which could not be started. The process
-// that was there before, if it still is, goes on.
+// that was used before, if it still is there, goes on.
 func (o *owner) notStarted(sl *slot, m *protocol.Exited) {
 	o.log.Error("start task process", "worker", sl.worker.name(), "slot", sl.index, "error", m.Failed)
-	if !sl.switching {
+	if sl.id == 0 || sl.process != nil || !slices.Equal(m.Image, o.imageHash(sl.asked)) {
 		return
 	}
-	sl.exited = &protocol.Exited{Words: "cannot be started: " + m.Failed}
-	o.closeSlot(sl, scheduler.Crashed)
-	if sl.exited = nil; sl.process != nil {
-		o.openSlot(sl)
-	}
+	sl.asked = noImage
+	o.giveUp(sl, &process{
+		slot: sl, exited: &protocol.Exited{Words: "cannot be started: " + m.Failed},
+	}, scheduler.Crashed)
 }
 
 // attempt is one execution of a task on a slot, from Send to its report.

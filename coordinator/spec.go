@@ -150,6 +150,7 @@ func infoOf(
 // commandInfo is what the program "command" makes of a job.
 func commandInfo(s *protocol.JobSpec) protocol.ProgramInfo {
 	info := protocol.ProgramInfo{
+		Maps: true, Handles: len(s.Mapper) > 0,
 		Combines: len(s.Combiner) > 0 || s.Aggregate != "",
 		Reduces:  len(s.Reducer) > 0 || s.Aggregate != "",
 	}

@@ -14,22 +14,23 @@ import (
 func (o *owner) stats() []protocol.Stat {
 	totals := o.state.Totals()
 	values := map[string]int64{
-		"fanfold_connections":        int64(len(o.peers)),
-		"fanfold_jobs_running":       int64(o.active()),
-		"fanfold_jobs_known":         int64(len(o.jobs)),
-		"fanfold_tasks_waiting":      int64(totals.Waiting),
-		"fanfold_tasks_queued":       int64(totals.Queued),
-		"fanfold_tasks_running":      int64(totals.Running),
-		"fanfold_workers":            int64(len(o.workers)),
-		"fanfold_slots":              int64(o.joined()),
-		"fanfold_slots_ready":        int64(totals.Slots),
-		"fanfold_slots_busy":         int64(totals.Busy),
-		"fanfold_reply_kept_bytes":   o.keptBytes(),
-		"fanfold_input_memory_bytes": o.inline,
-		"fanfold_draining":           flag(o.draining),
-		"fanfold_attempts_done":      int64(o.past.done),
-		"fanfold_attempts_failed":    int64(o.past.failures),
+		"fanfold_connections":           int64(len(o.peers)),
+		"fanfold_jobs_running":          int64(o.active()),
+		"fanfold_jobs_known":            int64(len(o.jobs)),
+		"fanfold_tasks_waiting":         int64(totals.Waiting),
+		"fanfold_tasks_queued":          int64(totals.Queued),
+		"fanfold_tasks_running":         int64(totals.Running),
+		"fanfold_workers":               int64(len(o.workers)),
+		"fanfold_slots":                 int64(o.joined()),
+		"fanfold_slots_ready":           int64(totals.Slots),
+		"fanfold_slots_busy":            int64(totals.Busy),
+		"fanfold_reply_kept_bytes":      o.keptBytes(),
+		"fanfold_input_memory_bytes":    o.inline,
+		"fanfold_draining":              flag(o.draining),
+		"fanfold_attempts_done_total":   int64(o.past.done),
+		"fanfold_attempts_failed_total": int64(o.past.failures),
 	}
+	o.taskStats(values)
 	for state := fanfold.Succeeded; state <= fanfold.Lost; state++ {
 		values["fanfold_jobs_"+statName(state)] = 0
 	}
@@ -37,8 +38,8 @@ func (o *owner) stats() []protocol.Stat {
 		values["fanfold_jobs_"+statName(j.state)]++
 	}
 	for _, w := range o.workers {
-		values["fanfold_attempts_done"] += int64(w.done)
-		values["fanfold_attempts_failed"] += int64(w.failures)
+		values["fanfold_attempts_done_total"] += int64(w.done)
+		values["fanfold_attempts_failed_total"] += int64(w.failures)
 	}
 	list := make([]protocol.Stat, 0, len(values))
 	for name, n := range values {

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"math"
 	"reflect"
 	"time"
 
@@ -16,12 +17,18 @@ const retryHint = time.Second
 
 // refuse answers a request with an error.
 func (o *owner) refuse(p *peer, number uint64, err error) {
-	f := protocol.FromError(fanfoldError(err, fanfold.KindInternal, "serve request"))
+	f := wireFailure(fanfoldError(err, fanfold.KindInternal, "serve request"))
 	f.Request = number
-	if fanfold.Kind(f.Kind) == fanfold.KindBusy {
+	o.send(p, &f)
+}
+
+// wireFailure is an error for the wire; one that is busy says when to try again.
+func wireFailure(err *fanfold.Error) protocol.Failure {
+	f := protocol.FromError(err)
+	if err.Kind == fanfold.KindBusy {
 		f.Retry = uint32(retryHint.Milliseconds())
 	}
-	o.send(p, &f)
+	return f
 }
 
 // submit starts a job, or finds the one that was submitted with the same ID before.
@@ -47,6 +54,9 @@ func (o *owner) submit(p *peer, m *protocol.Submit) error {
 	}
 	p.client.requests[r.number] = r
 	r.job, j.client, j.requests = j, r, []*request{r}
+	if j.stream != nil {
+		j.stream.client = r
+	}
 	o.openJob(j)
 	return nil
 }
@@ -95,11 +105,21 @@ func (o *owner) newJob(t *tenant, m *protocol.Submit) (*job, error) {
 		keep: m.Job.Detach || m.Job.ID != "", submitted: time.Now(), started: o.now(),
 		image: o.imageNumber(m.Image, m.Path),
 	}
+	if len(m.Open) > 0 {
+		if err := o.checkOpen(m, info); err != nil {
+			return nil, err
+		}
+	} else if info.Handles && !info.Maps {
+		return nil, usagef("program %s takes tasks, not inputs: it is for open jobs", j.spec.Program)
+	}
 	j.stages = resolve(&j.spec, info, o.slotCount())
 	j.feed.splitSize = j.spec.SplitSize
 	if other := o.writes[j.spec.Output]; other != nil {
 		return nil, fanfold.Errorf(fanfold.KindExists, "open output",
 			"job %s writes to %s", other.id, j.spec.Output)
+	}
+	if len(m.Open) > 0 {
+		o.openStream(j, m.Open[0], info)
 	}
 	j.ctx, j.cancel = context.WithCancel(o.ctx)
 	o.jobs[j.id], t.jobs[j] = j, true
@@ -155,6 +175,10 @@ func (o *owner) schedule(j *job) {
 	if j.stages.gathers {
 		spec.Gathers = 1
 	}
+	if st := j.stream; st != nil {
+		spec.Open, spec.Client, spec.QueueMax = true, st.number, math.MaxUint32 // credit bounds it
+		spec.Shards, spec.Stateful = st.spec.Shards, st.info.Stateful
+	}
 	if j.spec.Deadline > 0 {
 		spec.Deadline = j.started + ticks(j.spec.Deadline)
 	}
@@ -177,6 +201,10 @@ func (o *owner) jobReady(e *scheduler.Effect) {
 	}
 	if j.doomed != scheduler.None {
 		o.step(scheduler.Command{Kind: scheduler.CancelJob, Job: j.sched, Status: j.doomed})
+		return
+	}
+	if st := j.stream; st != nil {
+		o.grantTasks(st)
 		return
 	}
 	o.advance(j)

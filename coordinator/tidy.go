@@ -35,6 +35,7 @@ func (o *owner) tidy(now scheduler.Time) {
 		}
 	}
 	o.expire(now)
+	o.tidyStreams(now)
 }
 
 // idle reports whether a client waits for nothing.

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/coordinator/scheduler"
@@ -24,29 +25,51 @@ func (w *worker) name() string { return w.peer.hello.Name }
 
 // slot is the right to run attempts one at a time on a worker. It outlives its task processes.
 type slot struct {
-	worker  *worker
-	index   uint32
-	id      scheduler.SlotID // 0: the scheduler does not have it
-	tag     uint64           // of the OpenSlot under way
-	process *process         // nil: none is attached
-	next    *process         // waits for the end of process; nil: none
-	exited  *protocol.Exited // of the attached process, when it came before the end of its connection
-	broke   error            // how the process that is being given up broke the protocol, or nil
+	worker *worker
+	index  uint32
+	id     scheduler.SlotID // 0: the scheduler does not have it
+	tag    uint64           // of the OpenSlot under way
 
-	attempts  []attempt // sent by the scheduler and not ended, in the order in which they run
-	orders    []order   // what the process is yet to be sent
-	switching bool      // a process of another image was asked for
+	process *process   // in use; nil: none, or a process of the image asked is awaited
+	next    *process   // of the same image, waits for the end of process; nil: none
+	warm    []*process // of other images, the least recently used first
+	asked   uint32     // image that the worker was told last to be wanted
+	gone    *process   // while the scheduler is told of its end; else nil
+
+	attempts []attempt // sent by the scheduler and not ended, in the order in which they run
+	orders   []order   // what the process is yet to be sent
 }
 
 // process is a task process, from its handshake to the end of its connection.
 type process struct {
-	peer    *peer
-	slot    *slot
-	image   uint32
-	briefed map[*job]bool
-	retired bool // it has said good-bye
-	killed  bool // the scheduler wants it gone
-	came    scheduler.Time
+	peer     *peer
+	slot     *slot
+	image    uint32
+	briefed  map[*job]bool
+	retired  bool // it has said good-bye
+	retiring bool // it was told to end: it is sent nothing more
+	killed   bool // the scheduler wants it gone
+	rested   bool // it was warm, and has not been heard of since
+	came     scheduler.Time
+	exited   *protocol.Exited // when that came before the end of its connection
+	gone     bool             // its connection has ended, or its worker's
+	latest   *job             // open job that it was briefed on, or sent a call of, last
+	told     []told           // answers that wait for room
+	cut      error            // why the coordinator has cut it off, or nil
+}
+
+// pid is the id of a process; 0: it did not say.
+func (p *process) pid() uint32 { return p.peer.hello.PID }
+
+// processes are all those of a slot that are attached.
+func (sl *slot) processes() []*process {
+	list := slices.Clone(sl.warm)
+	for _, p := range []*process{sl.process, sl.next} {
+		if p != nil {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // admit decides about a peer that has proved who it is, before it is welcomed.
@@ -157,13 +180,12 @@ func (o *owner) loseWorker(w *worker) {
 		o.log.Warn("worker lost", "worker", w.name())
 	}
 	for _, sl := range w.slots {
-		for _, p := range []*process{sl.process, sl.next} {
-			if p != nil {
-				o.dismiss(p.peer, "its worker is gone")
-			}
+		for _, p := range sl.processes() {
+			p.gone = true
+			o.dismiss(p.peer, "its worker is gone")
 		}
 		o.closeSlot(sl, scheduler.Lost)
-		sl.process, sl.next = nil, nil
+		sl.process, sl.next, sl.warm = nil, nil, nil
 	}
 	o.loseStreams(w)
 	for _, j := range o.running {

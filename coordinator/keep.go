@@ -1,0 +1,123 @@
+package coordinator
+
+import (
+	"slices"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/coordinator/scheduler"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// acknowledge gives up what the client of a stream says that it has.
+func (o *owner) acknowledge(st *stream, bytes int64) {
+	q := &st.out
+	if q.first == q.next {
+		return
+	}
+	q.acked += bytes
+	for q.first < q.next {
+		c := cost(size(q.list[q.first].data))
+		if q.acked < c {
+			return
+		}
+		q.acked -= c
+		o.dropFirst(st)
+	}
+	q.acked = 0
+}
+
+// leaveStream notes that the client of a stream is gone. The job of one that is not kept goes with
+// it; of one that is, what the client may not have got waits for another.
+func (o *owner) leaveStream(st *stream) {
+	j := st.job
+	st.client, j.client = nil, nil
+	if !st.spec.Keep {
+		o.dropOutlet(st)
+		o.stopJob(j, scheduler.Cancelled, errGone)
+		return
+	}
+	o.rewind(st)
+	most := scheduler.Time(o.cfg.Limits.KeepFor)
+	if st.spec.KeepMillis > 0 {
+		most = min(most, ticks(st.spec.KeepMillis))
+	}
+	st.keptUntil = o.now() + most
+	if j.phase == phaseEnded && len(st.out.list) == 0 {
+		j.kept = false // it has it all
+		return
+	}
+	o.detached = append(o.detached, st)
+}
+
+// rewind has all sent again that was not acknowledged, but what was said before a result.
+func (o *owner) rewind(st *stream) {
+	q := &st.out
+	list := make([]parcel, 0, len(q.list)-q.first)
+	for i, p := range q.list[q.first:] {
+		if p.partial && q.first+i < q.next {
+			o.drop(st, p.data)
+			continue
+		}
+		list = append(list, p)
+	}
+	q.list, q.first, q.next, q.acked = list, 0, 0, 0
+}
+
+// attachStream has a client take over the stream of a job.
+func (o *owner) attachStream(p *peer, m *protocol.Attach, j *job) error {
+	st := j.stream
+	if old := st.client; old != nil {
+		delete(old.peer.client.requests, old.number)
+		j.requests = slices.DeleteFunc(j.requests, func(r *request) bool { return r == old })
+		o.leaveStream(st)
+		o.refuse(old.peer, old.number, errAttached)
+	}
+	r := &request{peer: p, number: m.Request, credit: m.Credit, submits: true, job: j}
+	st.client, j.client, st.keptUntil = r, r, 0
+	st.granted = protocol.InputWindow
+	o.detached = slices.DeleteFunc(o.detached, func(other *stream) bool { return other == st })
+	o.send(p, &protocol.Accepted{Request: m.Request, Job: j.id[:]})
+	p.client.requests[r.number] = r
+	j.requests = append(j.requests, r)
+	o.replyMore(st)
+	return nil
+}
+
+// errAttached ends a request whose stream another client has taken over.
+var errAttached = fanfold.Errorf(fanfold.KindBusy, "serve stream",
+	"another client has attached to the job")
+
+// attachable says why a client cannot take over a stream; nil: it can.
+func (st *stream) attachable(p *peer) error {
+	switch j := st.job; {
+	case j.tenant.name != p.identity.Name:
+		return fanfold.Errorf(fanfold.KindDenied, "attach", "job %s is another's", j.id)
+	case !st.spec.Keep && j.phase < phaseEnded:
+		return fanfold.Errorf(fanfold.KindUsage, "attach", "job %s is not kept: its client has it", j.id)
+	}
+	return nil
+}
+
+// tidyStreams gives up what was kept for clients that have not come back, and lets those go on that
+// had to wait for memory.
+func (o *owner) tidyStreams(now scheduler.Time) {
+	o.detached = slices.DeleteFunc(o.detached, func(st *stream) bool {
+		if st.keptUntil > now {
+			return false
+		}
+		st.spec.Keep = false
+		o.dropOutlet(st)
+		if st.job.phase == phaseEnded {
+			o.dropReply(st.job)
+		} else {
+			o.stopJob(st.job, scheduler.Cancelled, errGone)
+		}
+		return true
+	})
+	for _, st := range o.opens.list {
+		if st != nil {
+			o.grantTasks(st)
+		}
+	}
+	o.forgetIDs()
+}
