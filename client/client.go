@@ -149,8 +149,12 @@ func (c *Client) sendBulk(ctx context.Context, m protocol.Body) error {
 		return ctx.Err()
 	}
 	defer func() { <-c.bulk }()
-	if err := c.conn.WaitQueued(ctx, queuedMax); err != nil {
-		return unreachable("send input", err)
+	for {
+		if err := c.conn.WaitQueued(ctx, queuedMax); err != nil {
+			return unreachable("send input", err)
+		}
+		if err := c.send(m); !errors.Is(err, protocol.ErrQueueFull) {
+			return err
+		} // the tasks of a stream have taken the room
 	}
-	return c.send(m)
 }

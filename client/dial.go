@@ -3,9 +3,11 @@ package client
 import (
 	"context"
 	"encoding/hex"
+	"io"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
@@ -32,14 +34,25 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	return New(ctx, protocol.NewConn(conn), cfg)
 }
 
+// tokenFileMax is more than a token file has, in bytes.
+const tokenFileMax = 1 << 10
+
 // readToken reads a token file: 64 hexadecimal digits and LF. Without the file there is probably no
 // coordinator.
 func readToken(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	switch {
 	case os.IsNotExist(err):
 		return nil, fanfold.Errorf(fanfold.KindUnreachable, "read token", "%w", err)
 	case err != nil:
+		return nil, fanfold.Errorf(fanfold.KindDenied, "read token", "%w", err)
+	}
+	defer f.Close()
+	if err := checkPrivate(f); err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, tokenFileMax))
+	if err != nil {
 		return nil, fanfold.Errorf(fanfold.KindDenied, "read token", "%w", err)
 	}
 	token, err := hex.DecodeString(strings.TrimSpace(string(text)))
@@ -48,4 +61,25 @@ func readToken(file string) ([]byte, error) {
 			"%s: want %d hexadecimal digits", file, 2*protocol.TokenLen)
 	}
 	return token, nil
+}
+
+// checkPrivate refuses a file that others can use: whoever has the token is taken for its owner.
+func checkPrivate(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fanfold.Errorf(fanfold.KindDenied, "read token", "%w", err)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) != os.Getuid() {
+		e := fanfold.Errorf(fanfold.KindDenied, "read token", "%s: belongs to another user", f.Name())
+		e.Hint = "copy it to a file of your own, and chmod 600 that"
+		return e
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		e := fanfold.Errorf(fanfold.KindDenied, "read token",
+			"%s: others can use it (mode %04o)", f.Name(), mode)
+		e.Hint = "chmod 600 " + f.Name()
+		return e
+	}
+	return nil
 }

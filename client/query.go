@@ -103,6 +103,12 @@ func (c *Client) Drain(ctx context.Context) error {
 	return c.query(ctx, protocol.QueryDrain, nil, nil)
 }
 
+// Reload has the task processes replaced, slot by slot, and returns when their successors are
+// there. Jobs go on meanwhile, and lose nothing.
+func (c *Client) Reload(ctx context.Context) error {
+	return c.query(ctx, protocol.QueryReload, nil, nil)
+}
+
 // query asks a question and hands the answers to each, if that is not nil.
 func (c *Client) query(
 	ctx context.Context, what uint32, job []byte, each func(*protocol.Answer) error,

@@ -15,23 +15,33 @@ func (c *Client) run() {
 	var in incoming
 	for {
 		err := c.conn.Read(&b)
-		for m := range b.All() {
-			if err != nil {
-				break
-			}
-			switch m.Kind {
-			case protocol.KindReply, protocol.KindPartial:
-				err = c.stream(&in, m)
-			default:
-				err = c.dispatch(m)
-			}
+		if err == nil {
+			err = c.handle(&in, &b)
 		}
 		if err != nil {
 			c.end(err)
 			return
 		}
-		c.conn.Flush() // credit for what was dropped
 	}
+}
+
+// handle hands on what one Read gave. An error ends the connection.
+func (c *Client) handle(in *incoming, b *protocol.Batch) error {
+	defer in.leave()
+	for m := range b.All() {
+		var err error
+		switch m.Kind {
+		case protocol.KindReply, protocol.KindPartial:
+			err = c.stream(in, m)
+		default:
+			in.leave()
+			err = c.dispatch(m)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dispatch hands one message on. An error ends the connection.
@@ -55,11 +65,21 @@ func (c *Client) dispatch(m protocol.Message) error {
 	return nil
 }
 
-// incoming are the messages of streams, of which there are many, and the stream of the last one.
+// incoming are the messages of streams, of which there are many, and the stream of those of a batch
+// that are handled just now: its lock is taken once for all of them.
 type incoming struct {
-	last    *Stream
+	entered *Stream // its mu is held; nil: none
+	number  uint64  // of its request
 	reply   protocol.Reply
 	partial protocol.Partial
+}
+
+// leave ends the handling of messages for the stream that was entered.
+func (in *incoming) leave() {
+	if in.entered != nil {
+		in.entered.leave()
+		in.entered = nil
+	}
 }
 
 // stream hands a message on to its stream. An error ends the connection.
@@ -68,28 +88,34 @@ func (c *Client) stream(in *incoming, m protocol.Message) error {
 		if err := protocol.Decode(m, &in.reply); err != nil {
 			return err
 		}
-		if s := c.streamOf(in, in.reply.Request); s != nil {
-			s.reply(&in.reply)
+		if c.enter(in, in.reply.Request) {
+			in.entered.reply(&in.reply)
 		}
 		return nil
 	}
 	if err := protocol.Decode(m, &in.partial); err != nil {
 		return err
 	}
-	if s := c.streamOf(in, in.partial.Stream); s != nil {
-		s.partial(&in.partial)
+	if c.enter(in, in.partial.Stream) {
+		in.entered.partial(&in.partial)
 	}
 	return nil
 }
 
-// streamOf is the stream of a request; nil: it was given up.
-func (c *Client) streamOf(in *incoming, request uint64) *Stream {
-	if in.last == nil || in.last.number != request {
-		c.mu.Lock()
-		in.last, _ = c.pending[request].(*Stream)
-		c.mu.Unlock()
+// enter enters the stream of a request. It returns false when that was given up.
+func (c *Client) enter(in *incoming, request uint64) bool {
+	if in.entered != nil && in.number == request {
+		return true
 	}
-	return in.last
+	in.leave()
+	c.mu.Lock()
+	s, ok := c.pending[request].(*Stream)
+	c.mu.Unlock()
+	if ok {
+		in.entered, in.number = s, request
+		s.mu.Lock()
+	}
+	return ok
 }
 
 // decode gives a message and the request that it is for.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"testing"
 
@@ -9,13 +10,13 @@ import (
 
 // server is the coordinator's side of a connection, played by a test.
 type server struct {
-	t    *testing.T
+	t    testing.TB
 	conn *protocol.Conn
 	got  []protocol.Body // received and not yet looked at
 }
 
 // connect gives a client and the server that it talks to.
-func connect(t *testing.T) (*Client, *server) {
+func connect(t testing.TB) (*Client, *server) {
 	t.Helper()
 	ours, theirs := protocol.Pair()
 	s := &server{t: t, conn: theirs}
@@ -69,8 +70,11 @@ func (s *server) next() protocol.Body {
 			if err := protocol.Decode(m, v); err != nil {
 				s.t.Fatal(err)
 			}
-			if in, ok := v.(*protocol.Input); ok {
-				in.Data = append([]byte(nil), in.Data...)
+			switch in := v.(type) {
+			case *protocol.Input:
+				in.Data = bytes.Clone(in.Data)
+			case *protocol.Task:
+				in.Data, in.Key = bytes.Clone(in.Data), bytes.Clone(in.Key)
 			}
 			s.got = append(s.got, v)
 		}
@@ -96,6 +100,10 @@ func body(k protocol.Kind) protocol.Body {
 		return new(protocol.Cancel)
 	case protocol.KindAttach:
 		return new(protocol.Attach)
+	case protocol.KindTask:
+		return new(protocol.Task)
+	case protocol.KindCancelTask:
+		return new(protocol.CancelTask)
 	}
 	return new(protocol.Query)
 }

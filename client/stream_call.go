@@ -2,55 +2,86 @@ package client
 
 import (
 	"context"
-	"sync"
+	"time"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
 )
 
+// answerMax is how long after the deadline of its tasks a call waits for the coordinator to tell
+// what became of them.
+const answerMax = 200 * time.Millisecond
+
 // call is one Call or CallAll.
 type call struct {
-	places  map[uint64]int // of tags in list
-	partial func(Result)
-	done    chan struct{} // closed when left is 0
+	until time.Time     // its deadline; zero: none
+	wake  chan struct{} // capacity one: it has ended, or heard something; never closed
 
-	mu   sync.Mutex // guards what follows
-	list []Result
-	left int
+	// Of the stream's mu.
+	list  []Result // Tag is set of what was sent, State of what has ended
+	left  int
+	heard []heard // not told yet
+	cost  int64   // of heard
 }
 
-func newCall(n int, partial func(Result)) *call {
-	k := &call{
-		places: make(map[uint64]int, n), partial: partial, done: make(chan struct{}),
-		list: make([]Result, n), left: n,
-	}
-	for i := range k.list {
-		k.list[i].State = fanfold.Waiting
-	}
-	return k
+// place is where a result belongs to.
+type place struct {
+	call *call
+	i    int // in its list
 }
 
-// take takes the result of one of its tasks. It must not block.
-func (k *call) take(r Result) {
-	if r.Partial {
-		if k.partial != nil {
-			k.partial(r)
-		}
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.list[k.places[r.Tag]] = r
+// heard is what a task has said before its end.
+type heard struct {
+	i      int
+	result Result
+}
+
+// end takes the result of a task. The stream's mu is held.
+func (k *call) end(i int, r Result) {
+	r.Data = append([]byte(nil), r.Data...)
+	k.list[i] = r
 	if k.left--; k.left == 0 {
-		close(k.done)
+		k.signal()
 	}
 }
 
-// Call sends one task and waits for its result. The end of ctx cancels the task, whose result is
-// timed-out or cancelled then. The error is that of sending; what became of the task is in Result.
-// partial, if not nil, is called for what the task says before its end; it must not block.
-func (s *Stream) Call(ctx context.Context, t Task, partial func(Result)) (Result, error) {
-	list, err := s.callAll(ctx, []Task{t}, partial)
+// hear takes what a task says. The stream's mu is held.
+func (k *call) hear(i int, r *Result, cost int64) {
+	one := heard{i, *r}
+	one.result.Data = append([]byte(nil), r.Data...)
+	k.heard = append(k.heard, one)
+	k.cost += cost
+	k.signal()
+}
+
+func (k *call) signal() {
+	select {
+	case k.wake <- struct{}{}:
+	default: // it has a wake-up waiting
+	}
+}
+
+// millis is the deadline of a task on its way: own is what it has itself, or else the stream's.
+func (k *call) millis(own, streams int64) int64 {
+	if k.until.IsZero() {
+		return own
+	}
+	left := millis(time.Until(k.until))
+	if own == 0 {
+		own = streams
+	}
+	if own == 0 {
+		return left
+	}
+	return min(own, left)
+}
+
+// Call sends one task and waits for its result. What became of the task is in the Result, also when
+// the connection was lost; the error is that of a task which could not be sent, and is then in the
+// Result, too. When ctx ends, the task is cancelled, and the state is TimedOut (KindTimeout) if its
+// deadline has passed, or else Cancelled.
+func (s *Stream) Call(ctx context.Context, t Task) (Result, error) {
+	list, err := s.CallAll(ctx, []Task{t})
 	if len(list) == 0 {
 		return Result{}, err
 	}
@@ -58,83 +89,124 @@ func (s *Stream) Call(ctx context.Context, t Task, partial func(Result)) (Result
 }
 
 // CallAll sends tasks and gives exactly one result for each, in their order, when all have ended.
-// What has not ended when ctx does is cancelled, and its state is timed-out if ctx had a deadline
-// that has passed, otherwise cancelled. An error says that not all could be sent; the results of
-// those that could not are lost.
+//
+// The deadline of ctx is one for all, and the tasks know it. What has no result then is cancelled,
+// and TimedOut; a result that comes later reaches nobody. If ctx ends otherwise, it is Cancelled.
+// If all tasks have a Deadline, that bounds the call as well, whether the coordinator answers or
+// not. An error says that not all could be sent: those that were are cancelled, others are Lost. A
+// task that is OneWay is refused with KindUsage, before anything is sent.
 func (s *Stream) CallAll(ctx context.Context, tasks []Task) ([]Result, error) {
-	return s.callAll(ctx, tasks, nil)
-}
-
-func (s *Stream) callAll(
-	ctx context.Context, tasks []Task, partial func(Result),
-) (_ []Result, err error) {
+	var longest time.Duration
+	bounded := len(tasks) > 0
+	for i := range tasks {
+		t := &tasks[i]
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+		if t.OneWay {
+			return nil, fanfold.Errorf(fanfold.KindUsage, "call task", "a task without an answer")
+		}
+		bounded = bounded && t.Deadline > 0
+		longest = max(longest, t.Deadline)
+	}
 	if len(tasks) == 0 {
 		return nil, nil
 	}
-	k := newCall(len(tasks), partial)
-	if err := s.lock(ctx); err != nil {
-		return s.abandon(ctx, k, err), nil
+	k := &call{list: make([]Result, len(tasks)), left: len(tasks), wake: make(chan struct{}, 1)}
+	k.until, _ = ctx.Deadline()
+	if bounded {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, longest+answerMax)
+		defer stop()
 	}
-	for i := range tasks {
-		if tasks[i].OneWay {
-			err = fanfold.Errorf(fanfold.KindUsage, "call task", "a call of a task without an answer")
-			break
+	if err := s.sendAll(ctx, k, tasks); err != nil {
+		s.abandon(ctx, k, err)
+		if ctx.Err() != nil {
+			err = nil
 		}
-		if err = s.callOne(ctx, k, i, &tasks[i]); err != nil {
-			break
+		return k.list, err
+	}
+	for !s.listen(k, tasks) {
+		select {
+		case <-k.wake:
+		case <-ctx.Done():
+			s.abandon(ctx, k, nil)
+			return k.list, nil
 		}
 	}
-	<-s.sending
-	s.client.conn.Flush()
-	if err != nil {
-		return s.abandon(ctx, k, err), err
-	}
-	select {
-	case <-k.done:
-		return k.list, nil
-	case <-ctx.Done():
-		return s.abandon(ctx, k, nil), nil
-	}
+	return k.list, nil
 }
 
-// callOne sends one task of a call.
-func (s *Stream) callOne(ctx context.Context, k *call, place int, t *Task) error {
+// sendAll sends the tasks of a call.
+func (s *Stream) sendAll(ctx context.Context, k *call, tasks []Task) error {
 	s.mu.Lock()
-	k.mu.Lock()
-	k.places[max(s.window.next, 1)] = place // the tag that it gets: only who holds sending gives one
-	k.mu.Unlock()
-	s.mu.Unlock()
-	_, err := s.send(ctx, t, called, k)
-	return err
+	defer s.mu.Unlock()
+	for i := range tasks {
+		if _, err := s.send(ctx, &tasks[i], place{k, i}); err != nil {
+			return err
+		}
+	}
+	s.client.conn.Flush()
+	return nil
 }
 
-// abandon gives up what has not ended: it is cancelled, and a result that still comes is dropped.
-func (s *Stream) abandon(ctx context.Context, k *call, why error) []Result {
-	state, err := fanfold.Cancelled, fanfold.Errorf(fanfold.KindCancelled, "call task", "%w",
-		context.Cause(ctx))
-	switch {
-	case ctx.Err() == nil:
-		state, err = fanfold.Lost, asError(why)
-	case ctx.Err() == context.DeadlineExceeded:
-		state = fanfold.TimedOut
-		err = fanfold.Errorf(fanfold.KindTimeout, "call task", "its deadline has passed")
+// listen tells the caller what the tasks of a call have said, and reports whether all have ended.
+func (s *Stream) listen(k *call, tasks []Task) (ended bool) {
+	s.mu.Lock()
+	list, cost := k.heard, k.cost
+	k.heard, k.cost = nil, 0
+	ended = k.left == 0
+	s.mu.Unlock()
+	if len(list) == 0 {
+		return ended
+	}
+	for i := range list {
+		if do := tasks[list[i].i].OnPartial; do != nil {
+			do(list[i].result)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for tag := range k.places {
-		if t := s.window.at(tag); t != nil && *t == called {
-			*t = abandoned
-			delete(s.calls, tag)
-			_ = s.client.conn.Send(&protocol.CancelTask{Request: s.number, Tag: tag})
-		}
+	s.payLater(cost)
+	return ended
+}
+
+// abandon gives up what has not ended: it is cancelled, and a result that still comes is dropped.
+func (s *Stream) abandon(ctx context.Context, k *call, why error) {
+	rest := Result{State: fanfold.Lost, Err: lostError(why)}
+	switch ctx.Err() {
+	case context.DeadlineExceeded:
+		rest.State = fanfold.TimedOut
+		rest.Err = fanfold.Errorf(fanfold.KindTimeout, "call task", "the deadline of the call has passed")
+		rest.Err.Hint = "it may have run; a later answer is dropped"
+	case context.Canceled:
+		rest.State = fanfold.Cancelled
+		rest.Err = fanfold.Errorf(fanfold.KindCancelled, "call task", "%w", context.Cause(ctx))
 	}
-	s.client.conn.Flush()
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range k.list {
-		if k.list[i].State == fanfold.Waiting {
-			k.list[i] = Result{State: state, Err: err}
+		if k.list[i].State != fanfold.Waiting {
+			continue
+		}
+		rest.Tag = k.list[i].Tag
+		k.list[i] = rest
+		if rest.Tag != 0 {
+			s.forsake(rest.Tag)
 		}
 	}
-	return k.list
+	s.payLater(k.cost)
+	k.heard, k.cost = nil, 0
+	s.client.conn.Flush()
+}
+
+// forsake cancels a task whose call has ended. s.mu is held.
+func (s *Stream) forsake(tag uint64) {
+	s.window.abandon(tag)
+	delete(s.calls, tag)
+	delete(s.saved, tag)
+	if !s.over && !s.cut {
+		// Of very many some may find no room: they end by their deadline.
+		_ = s.client.conn.Send(&protocol.CancelTask{Request: s.number, Tag: tag})
+	}
 }

@@ -3,18 +3,21 @@ package client
 import (
 	"context"
 	"io"
-	"slices"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
 )
 
+// movesMax is how many moves of shards may wait for Recv. Further ones are dropped: a Result tells
+// the Epoch of its shard as well.
+const movesMax = 4 * protocol.ShardsMax
+
 // results are what Recv is to give, with their data behind one another: two of them take turns, so
 // that no result costs an allocation.
 type results struct {
-	list []Result
-	data []byte // of all, in order
-	cost int64
+	list  []Result
+	data  []byte // of all, in order
+	moves int    // in list
 }
 
 // resultsKept is how large a buffer may be that is used again.
@@ -26,13 +29,13 @@ func (r *results) reset() {
 		return
 	}
 	clear(r.list)
-	r.list, r.data, r.cost = r.list[:0], r.data[:0], 0
+	r.list, r.data, r.moves = r.list[:0], r.data[:0], 0
 }
 
 // add appends a result; the data is copied.
-func (r *results) add(one Result) {
+func (r *results) add(one *Result) {
 	r.data = append(r.data, one.Data...)
-	r.list = append(r.list, one)
+	r.list = append(r.list, *one)
 }
 
 // settle points the results to their data, which does not move any more.
@@ -47,20 +50,21 @@ func (r *results) settle() {
 }
 
 // Recv gives the next result. io.EOF says that the stream has ended in order: all tasks were
-// answered, whether they succeeded or not. Any other error is the job's, or that of ctx.
+// answered, whether they succeeded or not. Any other error is the job's, that of the connection, or
+// KindCancelled when ctx has ended.
+//
+// The coordinator keeps what does not fit into StreamSpec.Window, until it takes no more tasks
+// either: who sends without end must receive in another goroutine.
 func (s *Stream) Recv(ctx context.Context) (*Result, error) {
-	for {
-		if s.at < len(s.current.list) {
-			s.at++
-			return &s.current.list[s.at-1], nil
-		}
-		if err := s.refill(); err != nil {
+	for s.at == len(s.current.list) {
+		conn, err := s.refill()
+		if err != nil {
 			return nil, err
 		}
 		if len(s.current.list) > 0 {
-			continue
+			break
 		}
-		s.client.conn.Flush()
+		conn.Flush()
 		select {
 		case <-s.ready:
 		case <-ctx.Done():
@@ -68,53 +72,87 @@ func (s *Stream) Recv(ctx context.Context) (*Result, error) {
 				context.Cause(ctx))
 		}
 	}
+	s.at++
+	return &s.current.list[s.at-1], nil
 }
 
 // Pending is the number of results that Recv gives without waiting, as far as it knows. It is for
 // the goroutine that calls Recv.
 func (s *Stream) Pending() int { return len(s.current.list) - s.at }
 
-// refill takes all results that have come, and pays for those that were taken before.
-func (s *Stream) refill() error {
+// refill takes all results that have come, and pays for those that were taken before. Without any
+// there is conn to be flushed before one waits, unless there is an error.
+func (s *Stream) refill() (conn *protocol.Conn, err error) {
 	s.mu.Lock()
-	s.owed += s.current.cost
 	s.current.reset()
 	s.current, s.filling = s.filling, s.current
-	s.at = 0
-	credit := s.repay()
+	paid := s.taken
+	s.taken, s.untaken, s.at = s.untaken, 0, 0
+	s.pay(paid)
 	if s.spec.Ordered {
-		s.signal(s.more)
+		s.stir()
 	}
-	var err error
-	if s.over && len(s.current.list) == 0 {
-		s.signal(s.ready) // for whoever calls again
-		switch err = s.err; {
-		case err == nil, s.summary.State == fanfold.Failed && s.summary.Job != (fanfold.JobID{}):
-			err = io.EOF
-		}
+	conn = s.client.conn
+	if len(s.current.list) == 0 {
+		err = s.endError()
 	}
 	s.mu.Unlock()
 	s.current.settle()
-	s.grant(credit)
-	return err
+	return conn, err
 }
 
-// repay says how much credit is due for what was dealt with. s.mu is held.
-func (s *Stream) repay() (credit int64) {
-	if s.owed >= s.spec.Window/4 && !s.over {
-		credit, s.owed = s.owed, 0
+// endError is why no result follows; nil: one may. s.mu is held.
+func (s *Stream) endError() error {
+	switch {
+	case s.cut:
+		s.wake() // for whoever calls again
+		return s.err
+	case !s.over:
+		return nil
 	}
-	return credit
+	s.wake()
+	if s.err == nil || s.summary.State == fanfold.Failed {
+		return io.EOF
+	}
+	return s.err
 }
 
-func (s *Stream) grant(credit int64) {
-	if credit > 0 {
-		// A connection that is lost ends the stream by its reader.
-		_ = s.client.send(&protocol.Credit{Stream: s.number, Bytes: credit})
+// leaveReceiving drops what Recv has not taken, and what comes from now on. s.mu is held.
+func (s *Stream) leaveReceiving() {
+	s.discard, s.spec.Ordered = true, false
+	s.filling.reset()
+	s.line = line{}
+	paid := s.taken + s.untaken
+	s.taken, s.untaken = 0, 0
+	s.pay(paid)
+	s.stir()
+}
+
+// pay notes that something was dealt with, and gives the credit for it when it is worth a message.
+// s.mu is held.
+func (s *Stream) pay(cost int64) {
+	if s.owed += cost; s.owed == 0 || s.owed < s.spec.Window/4 || s.over || s.cut {
+		return
+	}
+	// A connection that is lost ends the stream by its reader.
+	_ = s.client.send(&protocol.Credit{Stream: s.number, Bytes: s.owed})
+	s.owed = 0
+}
+
+// payLater is pay for what no Recv gets. That of a stream which is kept must not be paid before what
+// came ahead of it, because credit tells the coordinator how far it has forgotten. s.mu is held.
+func (s *Stream) payLater(cost int64) {
+	switch keep := s.spec.Open.Keep; {
+	case keep && len(s.filling.list) > 0:
+		s.untaken += cost
+	case keep && s.taken > 0:
+		s.taken += cost
+	default:
+		s.pay(cost)
 	}
 }
 
-// reply takes the end of a task.
+// reply takes the end of a task. s.mu is held.
 func (s *Stream) reply(m *protocol.Reply) {
 	r := Result{
 		Tag: m.Tag, State: fanfold.State(m.State), Data: m.Data, Attempts: int(m.Attempts),
@@ -123,78 +161,73 @@ func (s *Stream) reply(m *protocol.Reply) {
 	if len(m.Failure) > 0 {
 		r.Err = m.Failure[0].Err()
 	}
-	s.come(r)
+	if s.over || s.cut {
+		return
+	}
+	if s.saved != nil {
+		delete(s.saved, m.Tag)
+	}
+	s.deliver(&r, s.window.answer(m.Tag), int64(len(m.Data)+protocol.TaskCost))
 }
 
-// partial takes what a task says before its end.
+// partial takes what a task says before its end. s.mu is held.
 func (s *Stream) partial(m *protocol.Partial) {
-	s.come(Result{
+	if s.over || s.cut {
+		return
+	}
+	r := Result{
 		Tag: m.Tag, State: fanfold.Running, Partial: true, Status: m.Status, Data: m.Data,
 		Attempts: int(m.Number),
-	})
+	}
+	s.deliver(&r, s.window.get(m.Tag), int64(len(m.Data)+protocol.TaskCost))
 }
 
-// come hands a result to whoever waits for it.
-func (s *Stream) come(r Result) {
-	s.mu.Lock()
-	if s.over {
-		s.mu.Unlock()
-		return
-	}
-	s.answer(r, int64(len(r.Data)+protocol.TaskCost))
-	credit := s.repay()
-	wake := len(s.filling.list) > 0
-	s.mu.Unlock()
-	s.grant(credit)
-	if wake {
-		s.signal(s.ready)
-	}
-}
-
-// answer hands a result to the call or to the list that it is for; s.mu is held. What nobody waits
-// for is paid for at once.
-func (s *Stream) answer(r Result, cost int64) {
-	was := s.window.get(r.Tag)
-	if !r.Partial {
-		s.window.answer(r.Tag)
-	}
+// deliver hands a result to the call or to the list that it is for; was is what was known of its
+// tag before. What nobody waits for is paid for at once. s.mu is held.
+func (s *Stream) deliver(r *Result, was tagged, cost int64) {
 	switch {
 	case was == called:
-		k := s.calls[r.Tag]
-		s.owed += cost
-		r.Data = slices.Clone(r.Data)
-		k.take(r)
-		if !r.Partial {
-			delete(s.calls, r.Tag)
-			s.pass(r.Tag)
+		p := s.calls[r.Tag]
+		if r.Partial {
+			p.call.hear(p.i, r, cost)
+			return
 		}
-	case was == abandoned:
-		s.owed += cost
-		if !r.Partial {
-			s.pass(r.Tag)
-		}
-	case s.spec.Ordered:
-		s.owed += cost
-		s.put(r)
-	default: // also what a stream that was resumed does not know
-		s.filling.cost += cost
-		s.put(r)
+		delete(s.calls, r.Tag)
+		p.call.end(p.i, *r)
+		s.payLater(cost)
+	case was == abandoned, s.discard:
+		s.payLater(cost)
+	case was == waiting && s.spec.Ordered:
+		// Its credit cannot hold back the coordinator: that might be needed for the very result
+		// which is the next one.
+		s.pay(cost)
+		s.line.add(r, s)
+	case was == waiting, r.Tag&oneWayTag != 0, s.foreign && r.Tag < s.window.base:
+		s.untaken += cost
+		s.filling.add(r)
+	default: // it comes again
+		s.payLater(cost)
 	}
 }
 
-// put appends a result for Recv, in order if that is asked for. s.mu is held.
-func (s *Stream) put(r Result) {
-	if !s.spec.Ordered || r.Moved != nil {
-		s.filling.add(r)
+// move tells Recv that a shard has moved. s.mu is held.
+func (s *Stream) move(m protocol.ShardMoved) {
+	if s.discard || s.over || s.filling.moves == movesMax {
 		return
 	}
-	s.line.add(r, &s.filling)
-	s.signal(s.more)
+	s.filling.moves++
+	s.filling.add(&Result{Moved: &m})
+	s.wake()
 }
 
-// pass says that Recv gives no result for a tag. s.mu is held.
-func (s *Stream) pass(tag uint64) {
+// leave ends the handling of a batch: s.mu was held meanwhile.
+func (s *Stream) leave() {
+	wake := len(s.filling.list) > 0
 	if s.spec.Ordered {
-		s.line.pass(tag, &s.filling)
+		s.stir()
+	}
+	s.mu.Unlock()
+	if wake {
+		s.wake()
 	}
 }

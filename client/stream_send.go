@@ -2,40 +2,145 @@ package client
 
 import (
 	"context"
+	"errors"
+	"time"
+	"unicode/utf8"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
 )
 
-// flushBytes is how much may be queued before Send has it written although others may follow.
+// flushBytes is the cost of tasks after which Send has them written, although others may follow.
 const flushBytes = 32 << 10
 
+// oneWayTag is set in the tags of tasks that get no answer but a failure.
+const oneWayTag = 1 << 63
+
 // Send sends a task, and gives the number that its Result has. It waits as long as the coordinator
-// takes no more. It is written before Recv waits, or with what follows.
+// takes no more, or ctx lasts (KindCancelled). What is sent travels with what follows at once, and
+// otherwise when this goroutine, or another one, has nothing else to do. KindUsage and KindTooLarge
+// say that there is no such task; KindUnreachable that the connection is lost, and KindUsage also
+// that the stream has ended.
 func (s *Stream) Send(ctx context.Context, t Task) (tag uint64, err error) {
-	if err := s.lock(ctx); err != nil {
+	if err := t.check(); err != nil {
 		return 0, err
 	}
-	defer func() { <-s.sending }()
-	tag, err = s.send(ctx, &t, waiting, nil)
-	if err == nil {
-		s.client.flushSoon()
+	s.mu.Lock()
+	tag, err = s.send(ctx, &t, place{})
+	s.unsent += int64(len(t.Data) + protocol.TaskCost)
+	many, c := s.unsent >= flushBytes, s.client
+	if many {
+		s.unsent = 0
 	}
-	return tag, err
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		return 0, err
+	case many:
+		c.conn.Flush()
+	default:
+		c.flushSoon()
+	}
+	return tag, nil
 }
 
-// lock waits for the right to send.
-func (s *Stream) lock(ctx context.Context) error {
-	select {
-	case s.sending <- struct{}{}:
-		return nil
-	default:
+// check refuses what the coordinator would end the connection for.
+func (t *Task) check() error {
+	switch {
+	case len(t.Data) > fanfold.PayloadMax:
+		e := fanfold.Errorf(fanfold.KindTooLarge, "send task",
+			"a payload of %d bytes: the most is %d", len(t.Data), fanfold.PayloadMax)
+		e.Hint = "send a path that the workers can open, or several tasks"
+		return e
+	case len(t.Key)|len(t.ID)|t.Priority|int(t.Deadline) == 0:
+		return nil // as most are
+	case len(t.Key) > protocol.KeyMax:
+		return fanfold.Errorf(fanfold.KindTooLarge, "send task",
+			"a key of %d bytes: the most is %d", len(t.Key), protocol.KeyMax)
+	case len(t.ID) > protocol.NameMax || !utf8.ValidString(t.ID):
+		return fanfold.Errorf(fanfold.KindUsage, "send task",
+			"the ID %q: want UTF-8 of up to %d bytes", t.ID, protocol.NameMax)
+	case t.Priority < 0 || t.Priority > protocol.TaskPriorityMax:
+		return fanfold.Errorf(fanfold.KindUsage, "send task",
+			"priority %d: want 1 to %d, or 0", t.Priority, protocol.TaskPriorityMax)
+	case t.Deadline < 0:
+		return fanfold.Errorf(fanfold.KindUsage, "send task", "a deadline of %s", t.Deadline)
 	}
+	return nil
+}
+
+// send sends a task that was checked, as soon as there is credit and room for it, for Recv or for a
+// call. s.mu is held, but not while it waits.
+func (s *Stream) send(ctx context.Context, t *Task, to place) (tag uint64, err error) {
+	for {
+		if err := s.admit(ctx); err != nil {
+			return 0, err
+		}
+		m := s.fill(t, to)
+		switch err := s.client.conn.Send(m); {
+		case err == nil:
+			s.note(m, to)
+			return m.Tag, nil
+		case !errors.Is(err, protocol.ErrQueueFull):
+			return 0, unreachable("send task", err)
+		}
+		if err := s.awaitQueue(ctx); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// admit waits until a task may be sent: as long as there is any credit. s.mu is held, but not while
+// it waits.
+func (s *Stream) admit(ctx context.Context) error {
+	for {
+		switch {
+		case s.over && s.err != nil, s.cut:
+			return s.err
+		case s.over:
+			return fanfold.Errorf(fanfold.KindUsage, "send task", "the stream has ended")
+		case s.sealed:
+			e := fanfold.Errorf(fanfold.KindUsage, "send task", "the stream was closed for tasks")
+			e.Hint = "open another one"
+			return e
+		case s.credit > 0 && !(s.spec.Ordered && s.isAhead()):
+			return nil
+		}
+		if err := s.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits until something has changed for who sends. s.mu is held, but not meanwhile.
+func (s *Stream) pause(ctx context.Context) error {
+	if s.more == nil {
+		s.more = make(chan struct{})
+	}
+	more, conn := s.more, s.client.conn
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	conn.Flush()
 	select {
-	case s.sending <- struct{}{}:
+	case <-more:
 		return nil
 	case <-ctx.Done():
 		return sendError(ctx)
+	}
+}
+
+// awaitQueue waits until there is room in the outbound queue. s.mu is held, but not meanwhile.
+func (s *Stream) awaitQueue(ctx context.Context) error {
+	conn := s.client.conn
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	switch err := conn.WaitQueued(ctx, queuedMax); {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return sendError(ctx)
+	default:
+		return unreachable("send task", err)
 	}
 }
 
@@ -43,106 +148,60 @@ func sendError(ctx context.Context) error {
 	return fanfold.Errorf(fanfold.KindCancelled, "send task", "%w", context.Cause(ctx))
 }
 
-// send sends a task once there is credit and room for it. The caller holds s.sending.
-func (s *Stream) send(ctx context.Context, t *Task, how tagged, k *call) (uint64, error) {
-	if len(t.Data) > fanfold.PayloadMax {
-		return 0, fanfold.Errorf(fanfold.KindTooLarge, "send task",
-			"a payload of %d bytes: the most is %d", len(t.Data), fanfold.PayloadMax)
-	}
-	cost := int64(len(t.Data) + len(t.Key) + protocol.TaskCost)
-	if err := s.spend(ctx, cost); err != nil {
-		return 0, err
-	}
-	if s.client.conn.Queued() >= queuedMax {
-		if err := s.client.conn.WaitQueued(ctx, queuedMax/2); err != nil {
-			return 0, unreachable("send task", err)
-		}
-	}
+// fill makes the message of a task. s.mu is held.
+func (s *Stream) fill(t *Task, to place) *protocol.Task {
 	m := &s.task
 	*m = protocol.Task{
-		Request: s.number, Data: t.Data, Key: t.Key, Priority: uint8(t.Priority), ID: t.ID,
+		Request: s.number, Tag: s.window.upcoming(), Data: t.Data, Key: t.Key, ID: t.ID,
+		Priority: uint8(t.Priority),
 	}
 	if t.Deadline > 0 {
-		m.Millis = max(1, t.Deadline.Milliseconds())
+		m.Millis = millis(t.Deadline)
+	}
+	if to.call != nil {
+		m.Millis = to.call.millis(m.Millis, s.spec.Open.TaskMillis)
 	}
 	if t.All {
 		m.Flags |= protocol.TaskAll
 	}
 	if t.OneWay {
 		m.Flags |= protocol.TaskOneWay
+		m.Tag = oneWayTag | (s.oneWays + 1)
 	}
+	return m
+}
+
+// millis is a time in milliseconds, at least one.
+func millis(d time.Duration) int64 { return max(1, int64((d+time.Millisecond-1)/time.Millisecond)) }
+
+// note notes that a task was sent. s.mu is held.
+func (s *Stream) note(m *protocol.Task, to place) {
+	s.credit -= int64(len(m.Data) + len(m.Key) + protocol.TaskCost)
+	if m.Flags&protocol.TaskOneWay != 0 {
+		s.oneWays++
+		return
+	}
+	if to.call == nil {
+		s.window.add(waiting)
+	} else {
+		s.window.add(called)
+		s.calls[m.Tag] = to
+		to.call.list[to.i].Tag = m.Tag
+		if s.spec.Ordered {
+			s.line.pass(m.Tag, s)
+		}
+	}
+	if m.ID != "" && s.spec.Open.Keep {
+		s.save(m)
+	}
+}
+
+// Flush has what was sent written now.
+func (s *Stream) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over {
-		return 0, s.endError()
-	}
-	if t.OneWay {
-		how = abandoned
-	}
-	m.Tag = s.window.add(how)
-	if k != nil {
-		s.calls[m.Tag] = k
-	}
-	if err := s.client.conn.Send(m); err != nil {
-		s.window.answer(m.Tag)
-		delete(s.calls, m.Tag)
-		return 0, unreachable("send task", err)
-	}
-	if t.OneWay {
-		s.pass(m.Tag)
-		s.window.answer(m.Tag) // a failure comes with a tag that is not known any more
-	}
-	return m.Tag, nil
+	s.client.conn.Flush()
 }
-
-// spend waits for credit, and takes it. A task may be sent as long as there is any.
-func (s *Stream) spend(ctx context.Context, cost int64) error {
-	for {
-		s.mu.Lock()
-		may, sealed, over := s.credit > 0 && !s.isAhead(), s.sealed, s.over
-		if may && !sealed && !over {
-			s.credit -= cost
-		}
-		s.mu.Unlock()
-		switch {
-		case over:
-			return s.whyEnded()
-		case sealed:
-			return fanfold.Errorf(fanfold.KindUsage, "send task", "the stream was closed for tasks")
-		case may:
-			return nil
-		}
-		s.client.conn.Flush()
-		select {
-		case <-s.more:
-		case <-ctx.Done():
-			return sendError(ctx)
-		}
-	}
-}
-
-// isAhead reports whether results in order have to come before further tasks. s.mu is held.
-func (s *Stream) isAhead() bool {
-	return s.spec.Ordered &&
-		(s.window.n >= aheadMax || s.line.bytes+len(s.filling.data) > aheadBytesMax)
-}
-
-func (s *Stream) whyEnded() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.endError()
-}
-
-// endError is why nothing can be sent any more. s.mu is held.
-func (s *Stream) endError() error {
-	if s.err != nil {
-		return s.err
-	}
-	return fanfold.Errorf(fanfold.KindUsage, "send task", "the stream has ended")
-}
-
-// Flush has written what was sent.
-func (s *Stream) Flush() { s.client.conn.Flush() }
 
 // flushSoon has written what was sent, together with what is sent meanwhile: a goroutine of its own
 // does it when it gets to run.

@@ -35,7 +35,7 @@ func newUpload(in io.Reader, after []string) *upload {
 // start sends everything in a goroutine.
 func (u *upload) start(r *Reply) {
 	u.reply = r
-	if !r.client.enter() {
+	if !r.client.enlist() {
 		return // the reply fails with the connection
 	}
 	go func() {
@@ -53,7 +53,7 @@ func (u *upload) start(r *Reply) {
 var errLeft = errors.New("the client was closed")
 
 // enter counts the caller among those that Close waits for, unless it is too late.
-func (c *Client) enter() bool {
+func (c *Client) enlist() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost != nil || c.closed {
@@ -150,7 +150,7 @@ func (u *upload) read(p []byte) (int, error) {
 	c.uploads.Done()
 	n, err := u.in.Read(p)
 	switch {
-	case !c.enter():
+	case !c.enlist():
 		return n, errLeft
 	case u.ctx.Err() != nil:
 		return n, u.ctx.Err()

@@ -177,7 +177,7 @@ func send(ctx context.Context, s *client.Stream, l load) (times []time.Duration,
 		for i := range l.tasks {
 			l.key(&task, i)
 			begin := time.Now()
-			r, err := s.Call(ctx, task, nil)
+			r, err := s.Call(ctx, task)
 			if err := judge(&r, want, err); err != nil {
 				return nil, err
 			}

@@ -1,0 +1,589 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// openStream opens a stream that the server accepts.
+func openStream(c *Client, s *server, spec StreamSpec) (*Stream, uint64) {
+	s.t.Helper()
+	spec.Job.Program = "echo"
+	streams := make(chan *Stream, 1)
+	go func() {
+		st, err := c.Open(s.t.Context(), spec)
+		if err != nil {
+			s.t.Error(err)
+		}
+		streams <- st
+	}()
+	m := want[*protocol.Submit](s)
+	s.send(accepted(m.Request))
+	return <-streams, m.Request
+}
+
+// sent waits for a task, and checks what is in it.
+func (s *server) sent(data string) *protocol.Task {
+	s.t.Helper()
+	m := want[*protocol.Task](s)
+	if string(m.Data) != data {
+		s.t.Errorf("the task has %q, want %q", m.Data, data)
+	}
+	return m
+}
+
+// answer is the reply to a task that has succeeded.
+func answer(m *protocol.Task, data string) *protocol.Reply {
+	return &protocol.Reply{
+		Request: m.Request, Tag: m.Tag, State: uint8(fanfold.Succeeded), Data: []byte(data),
+		Attempts: 1, Worker: "w",
+	}
+}
+
+// refusal is the reply to a task that has failed.
+func refusal(m *protocol.Task, kind fanfold.Kind) *protocol.Reply {
+	f := protocol.FromError(fanfold.Errorf(kind, "run task", "oh no"))
+	return &protocol.Reply{
+		Request: m.Request, Tag: m.Tag, State: uint8(fanfold.Failed), Failure: []protocol.Failure{f},
+	}
+}
+
+// finished ends an open job.
+func finished(request uint64) *protocol.Ended {
+	return &protocol.Ended{Request: request, State: uint32(fanfold.Succeeded)}
+}
+
+// put sends a task.
+func put(t *testing.T, st *Stream, task Task) (tag uint64) {
+	t.Helper()
+	tag, err := st.Send(t.Context(), task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tag
+}
+
+// take receives a result.
+func take(t *testing.T, st *Stream) *Result {
+	t.Helper()
+	r, err := st.Recv(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// takeEnd receives the end of a stream.
+func takeEnd(t *testing.T, st *Stream, kind fanfold.Kind) {
+	t.Helper()
+	r, err := st.Recv(t.Context())
+	if kind == fanfold.KindNone && !errors.Is(err, io.EOF) ||
+		kind != fanfold.KindNone && fanfold.KindOf(err) != kind {
+		t.Errorf("got %+v, %v, want the end, %s", r, err, kind)
+	}
+}
+
+func TestResultsComeAsTheyAreReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{})
+		data := []byte("one")
+		first := put(t, st, Task{Data: data})
+		copy(data, "two") // Send has copied it
+		second := put(t, st, Task{
+			Data: data, Key: []byte("k"), Deadline: 1500 * time.Microsecond, Priority: 3, ID: "id",
+			All: true,
+		})
+		one, two := s.sent("one"), s.sent("two")
+		if string(two.Key) != "k" || two.Millis != 2 || two.Priority != 3 || two.ID != "id" ||
+			two.Flags != protocol.TaskAll {
+			t.Errorf("the task came as %+v", two)
+		}
+		s.send(answer(two, "TWO"), refusal(one, fanfold.KindUser))
+		if r := take(t, st); r.Tag != second || string(r.Data) != "TWO" || r.Attempts != 1 ||
+			r.Worker != "w" || r.State != fanfold.Succeeded || r.Err != nil {
+			t.Errorf("got %+v", r)
+		}
+		if r := take(t, st); r.Tag != first || r.State != fanfold.Failed ||
+			r.Err.Kind != fanfold.KindUser {
+			t.Errorf("got %+v", r)
+		}
+		if err := st.CloseSend(); err != nil {
+			t.Error(err)
+		}
+		want[*protocol.InputEnd](s)
+		failed := finished(request)
+		failed.State, failed.Failure = uint32(fanfold.Failed), refusal(one, fanfold.KindUser).Failure
+		s.send(failed)
+		takeEnd(t, st, fanfold.KindNone)
+		if _, sum, err := st.Wait(); sum.Job != st.Job() || sum.State != fanfold.Failed ||
+			fanfold.KindOf(err) != fanfold.KindUser {
+			t.Errorf("got %+v, %v", sum, err)
+		}
+		if _, err := st.Send(t.Context(), Task{}); fanfold.KindOf(err) != fanfold.KindUser {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+func TestB2OneWayTasksAnswerOnlyFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		for _, ordered := range []bool{false, true} {
+			st, request := openStream(c, s, StreamSpec{Ordered: ordered})
+			put(t, st, Task{Data: []byte("quiet"), OneWay: true})
+			bad := put(t, st, Task{Data: []byte("bad"), OneWay: true})
+			asked := put(t, st, Task{Data: []byte("asked")})
+			if m := s.sent("quiet"); m.Flags != protocol.TaskOneWay {
+				t.Errorf("the task came as %+v", m)
+			}
+			s.send(refusal(s.sent("bad"), fanfold.KindUser), answer(s.sent("asked"), "answer"))
+			if r := take(t, st); r.Tag != bad || r.State != fanfold.Failed {
+				t.Errorf("got %+v", r)
+			}
+			if r := take(t, st); r.Tag != asked || string(r.Data) != "answer" {
+				t.Errorf("got %+v", r)
+			}
+			s.send(finished(request))
+			takeEnd(t, st, fanfold.KindNone)
+			if _, sum, err := st.Wait(); sum.State != fanfold.Succeeded || err != nil {
+				t.Errorf("got %+v, %v", sum, err)
+			}
+		}
+	})
+}
+
+func TestOrderedResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{Ordered: true})
+		var tasks []*protocol.Task
+		for _, data := range []string{"a", "b", "c", "d"} {
+			put(t, st, Task{Data: []byte(data)})
+			tasks = append(tasks, s.sent(data))
+		}
+		said := &protocol.Partial{Stream: request, Tag: tasks[2].Tag, Number: 1, Status: "half"}
+		s.send(answer(tasks[3], "D"), said, answer(tasks[2], "C"), answer(tasks[1], "B"))
+		synctest.Wait()
+		select {
+		case <-st.ready:
+			t.Error("there is something to receive before the first result has come")
+		default:
+		}
+		s.send(answer(tasks[0], "A"))
+		for _, data := range []string{"A", "B", "half", "C", "D"} {
+			if r := take(t, st); string(r.Data)+r.Status != data {
+				t.Errorf("got %+v, want %s", r, data)
+			}
+		}
+		put(t, st, Task{Data: []byte("e")})
+		s.sent("e")
+		s.conn.Close()
+		if r := take(t, st); r.State != fanfold.Lost {
+			t.Errorf("got %+v", r)
+		}
+		takeEnd(t, st, fanfold.KindUnreachable)
+	})
+}
+
+func TestOrderedStreamIsNotFarAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{Ordered: true})
+		s.send(&protocol.Credit{Stream: request, Bytes: 1 << 30})
+		put(t, st, Task{})
+		for range aheadMax - 1 {
+			put(t, st, Task{})
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if _, err := st.Send(ctx, Task{}); fanfold.KindOf(err) != fanfold.KindCancelled {
+			t.Errorf("got %v, want to wait", err)
+		}
+		s.send(answer(s.sent(""), ""))
+		put(t, st, Task{})
+	})
+}
+
+func TestB20CloseSendWritesWhatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{})
+		const n = 100
+		for range n {
+			put(t, st, Task{Data: []byte("x")})
+		}
+		for range 2 {
+			if err := st.CloseSend(); err != nil {
+				t.Error(err)
+			}
+		}
+		for range n {
+			s.send(answer(s.sent("x"), "y"))
+		}
+		if _, ok := s.next().(*protocol.InputEnd); !ok {
+			t.Error("want the end of the tasks behind the last of them")
+		}
+		s.send(finished(request))
+		results := 0
+		for {
+			_, err := st.Recv(t.Context())
+			if err != nil {
+				break
+			}
+			results++
+		}
+		if results != n {
+			t.Errorf("got %d results, want %d", results, n)
+		}
+		takeEnd(t, st, fanfold.KindNone) // and again
+		if _, err := st.Send(t.Context(), Task{}); fanfold.KindOf(err) != fanfold.KindUsage {
+			t.Errorf("got %v", err)
+		}
+		go c.Close()
+		if err := s.conn.Read(new(protocol.Batch)); !errors.Is(err, io.EOF) {
+			t.Errorf("got %v, want nothing more", err)
+		}
+	})
+}
+
+func TestB20CloseWritesWhatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, _ := openStream(c, s, StreamSpec{})
+		put(t, st, Task{Data: []byte("last words")})
+		go c.Close()
+		s.sent("last words")
+		s.conn.Close()
+		if r := take(t, st); r.State != fanfold.Lost || r.Err.Kind != fanfold.KindUnreachable {
+			t.Errorf("got %+v", r)
+		}
+		takeEnd(t, st, fanfold.KindUnreachable)
+		takeEnd(t, st, fanfold.KindUnreachable)
+	})
+}
+
+func TestTasksWithoutAnswerAreLostWithTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, _ := openStream(c, s, StreamSpec{})
+		calls := make(chan Result, 1)
+		go func() {
+			r, err := st.Call(t.Context(), Task{Data: []byte("call")})
+			if err != nil {
+				t.Error(err)
+			}
+			calls <- r
+		}()
+		s.sent("call")
+		first, second := put(t, st, Task{Data: []byte("a")}), put(t, st, Task{Data: []byte("b")})
+		s.sent("a")
+		s.send(answer(s.sent("b"), "B"))
+		s.conn.Close()
+		if r := take(t, st); r.Tag != second || r.State != fanfold.Succeeded {
+			t.Errorf("got %+v", r)
+		}
+		if r := take(t, st); r.Tag != first || r.State != fanfold.Lost ||
+			r.Err.Kind != fanfold.KindUnreachable || r.Err.Hint == "" {
+			t.Errorf("got %+v", r)
+		}
+		takeEnd(t, st, fanfold.KindUnreachable)
+		if r := <-calls; r.State != fanfold.Lost || r.Err.Kind != fanfold.KindUnreachable {
+			t.Errorf("got %+v", r)
+		}
+		if _, err := st.Send(t.Context(), Task{}); fanfold.KindOf(err) != fanfold.KindUnreachable {
+			t.Errorf("got %v", err)
+		}
+		if _, err := c.Open(t.Context(), StreamSpec{}); fanfold.KindOf(err) !=
+			fanfold.KindUnreachable {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestSendWaitsForCredit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{})
+		large := Task{Data: make([]byte, protocol.InputWindow)}
+		put(t, st, large)
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if _, err := st.Send(ctx, Task{}); fanfold.KindOf(err) != fanfold.KindCancelled {
+			t.Errorf("got %v, want to wait", err)
+		}
+		errs := make(chan error)
+		for range 2 { // credit for one wakes both
+			go func() {
+				_, err := st.Send(t.Context(), large)
+				errs <- err
+			}()
+		}
+		want[*protocol.Task](s)
+		s.send(&protocol.Credit{Stream: request, Bytes: 2 * protocol.TaskCost})
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if err := st.CloseSend(); err != nil {
+			t.Error(err)
+		}
+		if err := <-errs; fanfold.KindOf(err) != fanfold.KindUsage {
+			t.Errorf("got %v, want that the stream was closed", err)
+		}
+	})
+}
+
+func TestSendHoldsNoMoreThanTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{})
+		s.send(&protocol.Credit{Stream: request, Bytes: 1 << 40})
+		synctest.Wait()
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		task := Task{Data: make([]byte, 64<<10)}
+		n := 0
+		for ; ; n++ { // nobody reads
+			if _, err := st.Send(ctx, task); err != nil {
+				break
+			}
+		}
+		if most := protocol.QueueMax + 4*len(task.Data); n*len(task.Data) > most {
+			t.Errorf("%d tasks were queued, more than %d bytes", n, most)
+		}
+		for range n {
+			want[*protocol.Task](s)
+		}
+		put(t, st, task)
+	})
+}
+
+func TestB21TasksThatMakeNoSenseAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, _ := openStream(c, s, StreamSpec{})
+		for _, tt := range []struct {
+			task Task
+			kind fanfold.Kind
+		}{
+			{Task{Data: make([]byte, fanfold.PayloadMax+1)}, fanfold.KindTooLarge},
+			{Task{Key: make([]byte, protocol.KeyMax+1)}, fanfold.KindTooLarge},
+			{Task{ID: strings.Repeat("x", protocol.NameMax+1)}, fanfold.KindUsage},
+			{Task{ID: "\xff"}, fanfold.KindUsage},
+			{Task{Priority: 9}, fanfold.KindUsage},
+			{Task{Priority: -1}, fanfold.KindUsage},
+			{Task{Priority: 257}, fanfold.KindUsage},
+			{Task{Deadline: -1}, fanfold.KindUsage},
+		} {
+			if _, err := st.Send(t.Context(), tt.task); fanfold.KindOf(err) != tt.kind {
+				t.Errorf("got %v, want %s", err, tt.kind)
+			}
+			if _, err := st.Call(t.Context(), tt.task); fanfold.KindOf(err) != tt.kind {
+				t.Errorf("got %v, want %s", err, tt.kind)
+			}
+		}
+		if err := st.Cancel(12345); err != nil { // nobody's: no error, and nothing comes of it
+			t.Error(err)
+		}
+		if m := want[*protocol.CancelTask](s); m.Tag != 12345 {
+			t.Errorf("got %+v", m)
+		}
+		put(t, st, Task{Data: []byte("fine")})
+		s.send(answer(s.sent("fine"), "yes"))
+		if r := take(t, st); string(r.Data) != "yes" {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+func TestReducedResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		for _, came := range []string{"the sum", "another"} {
+			st, request := openStream(c, s, StreamSpec{Window: 8})
+			put(t, st, Task{Data: []byte("x")})
+			if err := st.CloseSend(); err != nil {
+				t.Error(err)
+			}
+			s.send(answer(s.sent("x"), ""), result(request, []byte(came)),
+				succeeded(request, []byte("the sum")))
+			reduced, sum, err := st.Wait()
+			switch {
+			case came == "the sum" && (string(reduced) != came || err != nil || sum.Bytes != 7):
+				t.Errorf("got %q, %+v, %v", reduced, sum, err)
+			case came == "another" && fanfold.KindOf(err) != fanfold.KindCorrupt:
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+}
+
+func TestCloseCancels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{Window: protocol.TaskCost})
+		put(t, st, Task{Data: []byte("x")})
+		m := s.sent("x")
+		errs := make(chan error, 1)
+		go func() { errs <- st.Close() }()
+		want[*protocol.Cancel](s)
+		cancelled := refusal(m, fanfold.KindCancelled)
+		cancelled.State = uint8(fanfold.Cancelled)
+		s.send(cancelled)
+		if got := want[*protocol.Credit](s); got.Bytes != protocol.TaskCost {
+			t.Errorf("got %+v, want what the reply has cost", got)
+		}
+		s.send(&protocol.Ended{Request: request, State: uint32(fanfold.Cancelled)})
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+
+		st, _ = openStream(c, s, StreamSpec{})
+		if err := st.Close(); fanfold.KindOf(err) != fanfold.KindTimeout {
+			t.Errorf("got %v, want that nobody answers", err)
+		}
+	})
+}
+
+func TestContextCancelsTheJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		ctx, stop := context.WithCancel(t.Context())
+		errs := make(chan error, 1)
+		go func() {
+			_, err := c.Open(ctx, StreamSpec{Job: fanfold.Job{Program: "echo"}})
+			errs <- err
+		}()
+		m := want[*protocol.Submit](s)
+		stop()
+		if err := <-errs; fanfold.KindOf(err) != fanfold.KindCancelled {
+			t.Errorf("got %v", err)
+		}
+		want[*protocol.Cancel](s)
+		s.send(accepted(m.Request)) // too late, and no harm
+
+		go func() {
+			_, err := c.Open(t.Context(), StreamSpec{Job: fanfold.Job{Program: "echo"}})
+			errs <- err
+		}()
+		m = want[*protocol.Submit](s)
+		busy := protocol.FromError(fanfold.Errorf(fanfold.KindBusy, "submit job", "full"))
+		busy.Request = m.Request
+		s.send(&busy)
+		if err := <-errs; fanfold.KindOf(err) != fanfold.KindBusy {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestShardMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, request := openStream(c, s, StreamSpec{})
+		s.send(accepted(request)) // once more, and no harm
+		s.send(&protocol.ShardMoved{Request: request, Shard: 3, Epoch: 2, Lost: true})
+		if r := take(t, st); r.Moved == nil || r.Moved.Shard != 3 || !r.Moved.Lost {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+func TestB23ReaderHoldsBackItsOwnCreditOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		const window = 4 * protocol.TaskCost
+		lazy, lazyRequest := openStream(c, s, StreamSpec{Window: window})
+		brisk, briskRequest := openStream(c, s, StreamSpec{Window: window})
+		const n = 40
+		for range n {
+			put(t, lazy, Task{})
+			put(t, brisk, Task{})
+		}
+		tasks := map[uint64][]*protocol.Task{}
+		for range 2 * n {
+			m := want[*protocol.Task](s)
+			tasks[m.Request] = append(tasks[m.Request], m)
+		}
+		for range 4 {
+			s.send(answer(tasks[lazyRequest][0], ""))
+			tasks[lazyRequest] = tasks[lazyRequest][1:]
+		}
+		for credit := int64(window); len(tasks[briskRequest]) > 0; {
+			for ; credit > 0 && len(tasks[briskRequest]) > 0; credit -= protocol.TaskCost {
+				s.send(answer(tasks[briskRequest][0], ""))
+				tasks[briskRequest] = tasks[briskRequest][1:]
+				take(t, brisk)
+			}
+			if len(tasks[briskRequest]) == 0 {
+				break
+			}
+			m := want[*protocol.Credit](s)
+			if m.Stream != briskRequest {
+				t.Fatalf("credit for %d, who has taken nothing", m.Stream)
+			}
+			credit += m.Bytes
+		}
+		for range 4 {
+			take(t, lazy)
+		}
+		go lazy.Recv(t.Context())
+		if m := want[*protocol.Credit](s); m.Stream == lazyRequest && m.Bytes != window {
+			t.Errorf("got %+v", m)
+		}
+		s.conn.Close()
+	})
+}
+
+func TestWindowAgainstAMap(t *testing.T) {
+	var w window
+	known := map[uint64]tagged{}
+	slow := []uint64{}
+	for i := range uint64(5 * windowDense) {
+		tag := w.add(waiting)
+		known[tag] = waiting
+		if i%1000 == 0 {
+			slow = append(slow, tag)
+		}
+		if old := tag - min(tag-1, 5); !slices.Contains(slow, old) {
+			if was := w.answer(old); was != known[old] {
+				t.Fatalf("tag %d was %d, want %d", old, was, known[old])
+			}
+			delete(known, old)
+		}
+	}
+	if len(w.state) > windowDense || len(w.old) == 0 {
+		t.Errorf("a ring of %d, and %d apart", len(w.state), len(w.old))
+	}
+	w.abandon(slow[0])
+	known[slow[0]] = abandoned
+	if w.open != len(known) {
+		t.Errorf("%d open, want %d", w.open, len(known))
+	}
+	last := uint64(0)
+	for tag := range w.all() {
+		if tag <= last {
+			t.Errorf("%d comes after %d", tag, last)
+		}
+		last = tag
+		if was := w.answer(tag); was != known[tag] || was == answered || w.answer(tag) != answered {
+			t.Errorf("tag %d was %d, want %d", tag, was, known[tag])
+		}
+		delete(known, tag)
+	}
+	if len(known)+w.open != 0 {
+		t.Errorf("%d are left, %d open", len(known), w.open)
+	}
+}
