@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/fanfold/fanfold"
@@ -100,20 +99,6 @@ func makeToken(file string) ([]byte, error) {
 	}
 	_, err = f.WriteString(text)
 	return token, errors.Join(err, f.Close())
-}
-
-// readToken reads a token file: 64 hexadecimal digits and LF.
-func readToken(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fanfold.Errorf(fanfold.KindDenied, "read token", "%w", err)
-	}
-	token, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(token) != tokenBytes {
-		return nil, fanfold.Errorf(fanfold.KindDenied, "read token",
-			"%s: want %d hexadecimal digits", file, 2*tokenBytes)
-	}
-	return token, nil
 }
 
 // loopbackOnly refuses an address that other hosts could reach.

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -24,16 +26,17 @@ const product = "fanfold " + Version
 
 // Config is what one binary links: its programs, and stores beyond the file system.
 type Config struct {
+	Name     string // of the command, in what it prints; "": fanfold
 	Programs []fanfold.Program
 	Storage  map[string]storage.Driver // by scheme, as in "s3"
 }
 
 // Main is the whole main function of a user's binary: it runs the command line with the given
 // programs and ends the process. It is also the entry of the binary's task processes, so it must be
-// called first.
+// called first. Help texts and errors name the binary as it was called.
 func Main(programs ...fanfold.Program) {
 	ctx := context.Background()
-	c := Config{Programs: programs}
+	c := Config{Name: filepath.Base(os.Args[0]), Programs: programs}
 	os.Exit(Run(ctx, c, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -50,21 +53,30 @@ func Run(
 	if code, isChild := worker.Entry(c.Programs, files); isChild {
 		return code
 	}
-	ctx, stop := endOnSignal(ctx)
+	var h hangup
+	ctx, stop := endOnSignal(ctx, &h)
 	defer stop()
-	a := &app{programs: c.Programs, files: files, stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{
+		name: cmp.Or(c.Name, "fanfold"), programs: c.Programs, files: files, hangup: &h,
+		stdin: stdin, stdout: stdout, stderr: stderr,
+	}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	if err := fanfold.ValidatePrograms(c.Programs); err != nil {
+		return a.exit(ctx, err)
+	}
 	return a.exit(ctx, root.ExecuteContext(ctx))
 }
 
 // app is one invocation of the command line.
 type app struct {
+	name           string // of the command
 	programs       []fanfold.Program
 	files          *storage.Mux
+	hangup         *hangup
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
@@ -79,11 +91,11 @@ type app struct {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "fanfold",
+		Use:   a.name,
 		Short: "Map, shuffle and reduce files on this machine or a coordinator's",
 		Long: "Map, shuffle and reduce files on this machine or a coordinator's.\n\n" +
-			"  fanfold run wordcount book.txt\n" +
-			"  fanfold run --mapper 'tr -s \" \" \"\\n\"' --aggregate count book.txt",
+			"  " + a.name + " run " + a.exampleJob() + " book.txt\n" +
+			"  " + a.name + " run --mapper 'tr -s \" \" \"\\n\"' --aggregate count book.txt",
 		Version:           Version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -110,10 +122,11 @@ func (a *app) root() *cobra.Command {
 		e.Hint = cmd.CommandPath() + " --help lists the flags"
 		return e
 	})
-	root.AddCommand(a.runCommand(), a.submitCommand(), a.streamCommand(), a.coordinatorCommand(), a.devCommand(),
-		a.jobsCommand(), a.statusCommand(), a.waitCommand(), a.attachCommand(), a.logsCommand(),
-		a.cancelCommand(), a.workersCommand(), a.statsCommand(), a.drainCommand(),
-		a.genCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.submitCommand(), a.streamCommand(),
+		a.coordinatorCommand(), a.devCommand(), a.jobsCommand(), a.statusCommand(),
+		a.waitCommand(), a.attachCommand(), a.logsCommand(), a.cancelCommand(),
+		a.workersCommand(), a.statsCommand(), a.drainCommand(), a.reloadCommand(), a.genCommand(),
+		a.versionCommand())
 	return root
 }
 
@@ -131,9 +144,9 @@ func (a *app) exit(ctx context.Context, err error) int {
 	var e *fanfold.Error
 	if !errors.As(err, &e) { // cobra's own: wrong arguments, unknown command
 		e = fanfold.Errorf(fanfold.KindUsage, "", "%w", err)
-		e.Hint = "fanfold --help lists the commands"
+		e.Hint = a.name + " --help lists the commands"
 	}
-	report(a.stderr, e)
+	a.report(a.stderr, e)
 	return e.Kind.ExitCode()
 }
 
@@ -148,7 +161,7 @@ func (a *app) program(name string) (fanfold.Program, error) {
 		names = append(names, p.Name)
 	}
 	err := fanfold.Errorf(fanfold.KindUnknown, "", "unknown job %q", name)
-	err.Hint = "fanfold run --help lists the jobs"
+	err.Hint = a.name + " run --help lists the jobs"
 	if near := closest.Name(name, names); near != "" {
 		err.Hint = "did you mean " + near + "?"
 	}

@@ -53,7 +53,7 @@ func (a *app) address() (client.Config, error) {
 func (a *app) unreachable(err error, address string) error {
 	switch e := asError(err); e.Kind {
 	case fanfold.KindUnreachable:
-		e.Hint = "start one with `fanfold coordinator`, or name another with --coordinator"
+		e.Hint = "start one with `" + a.name + " coordinator`, or name another with --coordinator"
 		if e.Op == "" {
 			e.Op = "connect to " + address
 		}

@@ -43,7 +43,8 @@ func (x *exchange) run(ctx context.Context) error {
 		if err != nil {
 			stop(err) // what has no result yet will have none
 		}
-		sent <- errors.Join(err, x.stream.CloseSend())
+		_ = x.stream.CloseSend() // or the stream has ended, which printAll sees
+		sent <- err
 	}()
 	out := bufio.NewWriterSize(outputWriter{x.app.stdout}, 64<<10)
 	err := x.printAll(ctx, out)
@@ -56,7 +57,7 @@ func (x *exchange) run(ctx context.Context) error {
 	switch {
 	case errors.Is(err, errClosedPipe):
 		return err
-	case sendErr != nil && ctx.Err() != nil && context.Cause(ctx) == sendErr:
+	case sendErr != nil && context.Cause(ctx) == sendErr:
 		return sendErr
 	case err != nil:
 		return err
@@ -225,8 +226,8 @@ func (x *exchange) printAll(ctx context.Context, out *bufio.Writer) error {
 
 func (x *exchange) tellMoved(r *client.Result) {
 	if m := r.Moved; m.Lost && !x.app.quiet {
-		fmt.Fprintf(x.app.stderr, "fanfold: shard %d was lost; restored: %t; %d tasks behind\n",
-			m.Shard, m.Restored, m.Behind)
+		fmt.Fprintf(x.app.stderr, "%s: shard %d was lost; restored: %t; %d tasks behind\n",
+			x.app.name, m.Shard, m.Restored, m.Behind)
 	}
 }
 
@@ -239,10 +240,10 @@ func (x *exchange) printText(out *bufio.Writer, r *client.Result) error {
 		}
 		return nil
 	case !r.Partial && r.State != fanfold.Succeeded:
-		fmt.Fprintf(x.app.stderr, "fanfold: task %d %s after %d attempts\n", r.Tag, r.State,
+		fmt.Fprintf(x.app.stderr, "%s: task %d %s after %d attempts\n", x.app.name, r.Tag, r.State,
 			r.Attempts)
 		if r.Err != nil {
-			report(x.app.stderr, r.Err)
+			x.app.report(x.app.stderr, r.Err)
 		}
 		return nil
 	}

@@ -130,8 +130,8 @@ func (a *app) watch(updates <-chan client.Progress, view progressView) (shown *f
 		if p.Failure != nil && !a.quiet {
 			shown = p.Failure
 			view.print(func(w io.Writer) {
-				fmt.Fprintln(w, "fanfold: first failure of an attempt:")
-				report(w, p.Failure)
+				fmt.Fprintf(w, "%s: first failure of an attempt:\n", a.name)
+				a.report(w, p.Failure)
 			})
 		}
 		view.update(p)

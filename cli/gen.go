@@ -18,7 +18,7 @@ func (a *app) genCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			err := fanfold.Errorf(fanfold.KindUsage, "", "no kind of data named")
-			err.Hint = "fanfold gen --help lists the kinds"
+			err.Hint = a.name + " gen --help lists the kinds"
 			return err
 		},
 	}

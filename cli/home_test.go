@@ -75,6 +75,7 @@ func (h *home) file(name, content string) string {
 // command is a call of fanfold that is yet to start. It leads a process group, as in a shell.
 func (h *home) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Args[0] = "fanfold"
 	cmd.Dir = h.dir
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "TMPDIR=" + h.dir, mainVariable + "=1",

@@ -61,7 +61,7 @@ func (a *app) jobCommand(
 			id, err := fanfold.ParseJobID(args[0])
 			if err != nil {
 				e := fanfold.Errorf(fanfold.KindNotFound, "", "%q: %w", args[0], err)
-				e.Hint = "fanfold jobs lists the jobs"
+				e.Hint = a.name + " jobs lists the jobs"
 				return e
 			}
 			return a.withClient(cmd.Context(), func(c *client.Client) error {

@@ -29,12 +29,33 @@ func (a *app) infos() map[string]protocol.ProgramInfo {
 // listPrograms is the part of a help text that names the jobs that take inputs, and their
 // parameters.
 func (a *app) listPrograms() string {
-	return a.list(func(p *fanfold.Program) bool { return p.Map != nil })
+	return a.list(takesInputs)
 }
 
 // listHandlers names the jobs that take tasks.
 func (a *app) listHandlers() string {
-	return a.list(func(p *fanfold.Program) bool { return p.Handle != nil })
+	return a.list(takesTasks)
+}
+
+func takesInputs(p *fanfold.Program) bool { return p.Map != nil }
+func takesTasks(p *fanfold.Program) bool  { return p.Handle != nil }
+
+// exampleJob is a job that this binary has, for its help texts: wordcount, if that is one.
+func (a *app) exampleJob() string { return a.example("wordcount", takesInputs) }
+
+// example is the usual job, if this binary has it, or else the first that fits.
+func (a *app) example(usual string, fits func(*fanfold.Program) bool) string {
+	example := "JOB"
+	for _, p := range a.programs {
+		switch {
+		case !fits(&p):
+		case p.Name == usual:
+			return usual
+		case example == "JOB":
+			example = p.Name
+		}
+	}
+	return example
 }
 
 func (a *app) list(has func(*fanfold.Program) bool) string {

@@ -45,11 +45,12 @@ func (a *app) newProgressView(mode string, id fanfold.JobID) progressView {
 	case mode == "json":
 		return &jsonView{out: a.stderr, id: id}
 	}
-	return &plainView{out: a.stderr, start: time.Now()}
+	return &plainView{name: a.name, out: a.stderr, start: time.Now()}
 }
 
 // plainView writes a line when the phase changes and now and then in between.
 type plainView struct {
+	name        string // of the command
 	out         io.Writer
 	mute        bool
 	start, last time.Time
@@ -64,7 +65,7 @@ func (v *plainView) update(p client.Progress) {
 		return
 	}
 	v.phase, v.last = phase, now
-	fmt.Fprintf(v.out, "fanfold: %s\n", describe(p))
+	fmt.Fprintf(v.out, "%s: %s\n", v.name, describe(p))
 }
 
 func (v *plainView) print(f func(io.Writer)) { f(v.out) }

@@ -12,13 +12,12 @@ import (
 
 // report prints an error the way a person needs it: what failed, where, what it printed, and what
 // to do next. Nothing that a job printed reaches the terminal with its control bytes.
-func report(w io.Writer, err error) {
+func (a *app) report(w io.Writer, err error) {
+	fmt.Fprintf(w, "%s: %s\n", a.name, printable(err.Error()))
 	var e *fanfold.Error
 	if !errors.As(err, &e) {
-		fmt.Fprintf(w, "fanfold: %s\n", printable(err.Error()))
 		return
 	}
-	fmt.Fprintf(w, "fanfold: %s\n", printable(err.Error()))
 	if e.Attempt.Attempt > 0 {
 		line := "attempt: " + e.Attempt.String()
 		if e.Worker != "" {

@@ -29,9 +29,8 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run [flags] JOB [INPUT...]",
 		Short: "Run a job on this machine",
 		Long:  runHelp + a.listPrograms(),
-		Example: "  fanfold run wordcount book.txt\n" +
-			"  fanfold run grep -p pattern=error /var/log\n" +
-			"  zcat logs.gz | fanfold run --mapper 'cut -f 3' --aggregate count --top 10",
+		Example: "  " + a.name + " run " + a.exampleJob() + " book.txt\n" +
+			"  zcat logs.gz | " + a.name + " run --mapper 'cut -f 3' --aggregate count --top 10",
 		ValidArgsFunction: a.completeJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.run(cmd.Context(), &job, local, follow, args)

@@ -33,7 +33,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(mainVariable) != "" {
 		cli.Main(programs...)
 	}
-	testscript.Main(m, map[string]func(){"fanfold": func() { cli.Main(jobs.All...) }})
+	testscript.Main(m, map[string]func(){
+		"fanfold": func() { cli.Main(jobs.All...) },
+		"tally":   func() { cli.Main(jobs.Count()) }, // a user's own binary
+	})
 }
 
 // TestScript runs each file of testdata/script: what a user types, and all that comes back.

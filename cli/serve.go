@@ -35,29 +35,33 @@ func (a *app) coordinatorCommand() *cobra.Command {
 func (a *app) devCommand() *cobra.Command {
 	return a.serveCommand("dev", "Start everything at once, to try it out",
 		"Start a coordinator with task processes of its own, and print what to type next.",
-		"try:  fanfold submit wordcount README.md\n"+
-			"      fanfold jobs\n"+
+		"try:  "+a.name+" submit "+a.exampleJob()+" README.md\n"+
+			"      "+a.name+" jobs\n"+
 			"end:  Ctrl-C\n")
 }
 
 func (a *app) serveCommand(use, short, long, next string) *cobra.Command {
 	local := localFlags{slots: defaultSlots()}
-	listen := DefaultAddress
+	listen, admin := DefaultAddress, ""
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), local, listen, next)
+			return a.serve(cmd.Context(), local, listen, admin, next)
 		},
 	}
 	local.register(cmd.Flags())
 	cmd.Flags().Var(&local.memory, "memory", "memory for the buffers of one task")
 	cmd.Flags().StringVar(&listen, "listen", listen, "`address` for TCP clients, loopback only")
+	cmd.Flags().StringVar(&admin, "admin", "",
+		"`address` for metrics and profiles over HTTP, loopback only (default: none)")
 	return cmd
 }
 
 // serve runs a coordinator until a signal ends it.
-func (a *app) serve(ctx context.Context, local localFlags, listen, next string) (err error) {
-	if err := errors.Join(local.validate(), loopbackOnly(listen)); err != nil {
+func (a *app) serve(
+	ctx context.Context, local localFlags, listen, admin, next string,
+) (err error) {
+	if err := errors.Join(local.validate(), loopbackOnly(listen), adminOnly(admin)); err != nil {
 		return err
 	}
 	dir, err := stateDir(a.stateDir)
@@ -78,7 +82,7 @@ func (a *app) serve(ctx context.Context, local localFlags, listen, next string) 
 		return err
 	}
 	defer os.Remove(tokenFile)
-	listeners, err := openListeners(ctx, filepath.Join(dir, socketName), listen)
+	listeners, err := a.openListeners(ctx, filepath.Join(dir, socketName), listen)
 	if err != nil {
 		return err
 	}
@@ -91,8 +95,17 @@ func (a *app) serve(ctx context.Context, local localFlags, listen, next string) 
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
 	for _, l := range listeners {
-		fmt.Fprintf(a.stderr, "fanfold: listening on %s\n", l.Addr())
+		fmt.Fprintf(a.stderr, "%s: listening on %s\n", a.name, l.Addr())
 	}
+	stopAdmin, err := a.startAdmin(ctx, dir, admin, n.server)
+	if err != nil {
+		for _, l := range listeners {
+			l.Close()
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, stopAdmin()) }()
+	defer a.reloadOnHangup(ctx, n.server)()
 	fmt.Fprint(a.stderr, next)
 	return serveUntil(ctx, n.server, listeners)
 }
@@ -136,7 +149,9 @@ func identify(c net.Conn) (*protocol.Identity, error) {
 
 // openListeners opens the Unix socket and the port. The socket's folder is locked by this process,
 // so a socket that is there belonged to a coordinator that died.
-func openListeners(ctx context.Context, socket, address string) ([]net.Listener, error) {
+func (a *app) openListeners(
+	ctx context.Context, socket, address string,
+) ([]net.Listener, error) {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("replace socket: %w", err)
 	}
@@ -150,10 +165,16 @@ func openListeners(ctx context.Context, socket, address string) ([]net.Listener,
 		return []net.Listener{unix, tcp}, nil
 	}
 	unix.Close()
+	return nil, a.listenError(address, "--listen", err)
+}
+
+// listenError says why nobody can listen at an address, and which flag names another one.
+func (a *app) listenError(address, flag string, err error) error {
 	e := fanfold.Errorf(fanfold.KindExists, "", "listen on %s: %w", address, errors.Unwrap(err))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		e.Err = fmt.Errorf("port is busy: %s", address)
-		e.Hint = "another coordinator may be running: see `fanfold jobs`, or give --listen another port"
+		e.Hint = "another coordinator may be running: see `" + a.name +
+			" jobs`, or give " + flag + " another port"
 	}
-	return nil, e
+	return e
 }

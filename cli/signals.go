@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -25,7 +26,7 @@ func (s signalError) Error() string { return fmt.Sprintf("ended by %s", syscall.
 // endOnSignal ends the context at the first SIGINT, SIGTERM or SIGHUP, so that a command can clean
 // up. At the second signal the process ends at once: what it started sees the end of its pipes. A
 // write to a closed pipe becomes an error instead of a signal. Stop ends the goroutine.
-func endOnSignal(parent context.Context) (ctx context.Context, stop func()) {
+func endOnSignal(parent context.Context, h *hangup) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
@@ -43,6 +44,7 @@ func endOnSignal(parent context.Context) (ctx context.Context, stop func()) {
 			case sig := <-signals:
 				number := sig.(syscall.Signal)
 				switch {
+				case number == syscall.SIGHUP && h.taken():
 				case first == 0:
 					first, at = number, time.Now()
 					cancel(signalError(number))
@@ -57,6 +59,26 @@ func endOnSignal(parent context.Context) (ctx context.Context, stop func()) {
 		close(done)
 		cancel(nil)
 	}
+}
+
+// hangup says what SIGHUP does instead of ending the command.
+type hangup struct {
+	f atomic.Pointer[func()]
+}
+
+// set has SIGHUP call f, which must not block, until undo.
+func (h *hangup) set(f func()) (undo func()) {
+	h.f.Store(&f)
+	return func() { h.f.Store(nil) }
+}
+
+// taken calls what SIGHUP is to call, if there is anything.
+func (h *hangup) taken() bool {
+	f := h.f.Load()
+	if f != nil {
+		(*f)()
+	}
+	return f != nil
 }
 
 // signalOf is the signal that ended ctx, or zero.

@@ -50,7 +50,7 @@ func (a *app) printJob(info protocol.JobInfo) error {
 		return err
 	}
 	for _, f := range info.Failure {
-		report(a.stdout, f.Err())
+		a.report(a.stdout, f.Err())
 	}
 	return nil
 }

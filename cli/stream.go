@@ -20,10 +20,10 @@ import (
 
 const streamHelp = `Send each line of standard input as a task, and print each result as it comes.
 
-The tasks go to a coordinator, or with --local to task processes of this command's own. With --mapper
-the command is kept running in each of them, and must write one line for each line that it reads, at
-once: cat, sed -u and python3 -u do; tr, awk and grep keep their output back (try stdbuf -oL, or
---pipelined, or --per-task).
+The tasks go to a coordinator, or with --local to task processes of this command's own. With
+--mapper the command is kept running in each of them, and must write one line for each line that it
+reads, at once: cat, sed -u and python3 -u do; tr, awk and grep keep their output back (try
+stdbuf -oL, or --pipelined, or --per-task).
 
 A task that failed is told on standard error, and the exit code is 1 then. With --json each line is
 an object with payload or payload_b64, and as far as wanted id, key, deadline (seconds), priority
@@ -57,9 +57,9 @@ func (a *app) streamCommand() *cobra.Command {
 		Use:   "stream [flags] JOB",
 		Short: "Send the lines of standard input as tasks",
 		Long:  streamHelp + a.listHandlers(),
-		Example: "  fanfold stream echo\n" +
-			"  seq 100 | fanfold stream --local --ordered --per-task --mapper 'factor'\n" +
-			"  fanfold stream --json rank < tasks.jsonl",
+		Example: "  " + a.name + " stream " + a.example("echo", takesTasks) + "\n" +
+			"  seq 100 | " + a.name + " stream --local --ordered --per-task --mapper 'factor'\n" +
+			"  " + a.name + " stream --json " + a.example("rank", takesTasks) + " < tasks.jsonl",
 		ValidArgsFunction: a.completeJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.stream(cmd.Context(), &f, args)
@@ -124,7 +124,7 @@ func (a *app) spec(f *streamFlags, args []string) (client.StreamSpec, fanfold.Pr
 	}
 	program, err = a.programOf(job)
 	if err == nil && program.Handle == nil {
-		err = usagef("", "job %s takes inputs, not tasks: fanfold run %s", program.Name, program.Name)
+		err = usagef("", "job %[1]s takes inputs, not tasks: %[2]s run %[1]s", program.Name, a.name)
 	}
 	return client.StreamSpec{
 		Job: job, Info: protocol.InfoOf(&program), Ordered: f.ordered,
@@ -192,8 +192,8 @@ func (a *app) feed(
 		return err
 	}
 	if f.keep > 0 {
-		fmt.Fprintf(a.stderr, "fanfold: job %s; after this command: fanfold stream --attach %s\n",
-			s.Job(), s.Job())
+		fmt.Fprintf(a.stderr, "%[1]s: job %[2]s; after this command: %[1]s stream --attach %[2]s\n",
+			a.name, s.Job())
 	}
 	x := &exchange{app: a, stream: s, flags: f, route: route, ids: map[uint64][]byte{}}
 	x.isTalk = isTerminal(a.stdin) && isTerminal(a.stdout)

@@ -14,8 +14,8 @@ import (
 
 const submitHelp = `Submit a job to a coordinator, wait for it, and print its reply.
 
-The flags are those of fanfold run. Inputs are named as the workers see them, or sent with --inline.
-The job ends with this command unless --detach or --id is given; then fanfold attach gets the reply.
+The flags are those of %[1]s run. Inputs are named as the workers see them, or sent with --inline.
+The job ends with this command unless --detach or --id is given; then %[1]s attach gets the reply.
 
 `
 
@@ -29,9 +29,9 @@ func (a *app) submitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "submit [flags] JOB [INPUT...]",
 		Short: "Submit a job to a coordinator",
-		Long:  submitHelp + a.listPrograms(),
-		Example: "  fanfold submit wordcount /data/2026/*.gz\n" +
-			"  fanfold submit --detach -o /data/counts wordcount /data/2026",
+		Long:  fmt.Sprintf(submitHelp, a.name) + a.listPrograms(),
+		Example: "  " + a.name + " submit " + a.exampleJob() + " /data/2026/*.gz\n" +
+			"  " + a.name + " submit --detach -o /data/out " + a.exampleJob() + " /data/2026",
 		ValidArgsFunction: a.completeJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.submit(cmd.Context(), &job, follow, args, detach, id)
