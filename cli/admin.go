@@ -21,8 +21,8 @@ import (
 	"github.com/fanfold/fanfold/coordinator"
 )
 
-// adminTokenName is the file of the secret that the admin listener wants, in the state folder. It is
-// another one than that of clients, because over HTTP it travels.
+// adminTokenName is the file of the secret that the admin listener wants, in the state folder. It
+// is another one than that of clients, because over HTTP it travels.
 const adminTokenName = "admin-token"
 
 // The limits of the admin listener.

@@ -208,7 +208,8 @@ func TestRankIsRestored(t *testing.T) {
 
 func TestRankRefuses(t *testing.T) {
 	h := newShards(t, 1).list[0]
-	for _, line := range []string{"", "join red ann", "join red ann many", "top", "top red x", "sing"} {
+	lines := []string{"", "join red ann", "join red ann many", "top", "top red x", "sing"}
+	for _, line := range lines {
 		err := h.Handle(t.Context(), []byte(line), &fanfold.Reply{})
 		if fanfold.KindOf(err) != fanfold.KindUsage {
 			t.Errorf("%q: got %v, want a usage error", line, err)

@@ -221,7 +221,7 @@ func (s *State) pick(j *job) (task uint32, to *slot, blocked bool) {
 	}
 	for i := s.room.head; i != 0; i = s.slots.at(i).next {
 		sl := *s.slots.get(i)
-		if sl.image != j.spec.Image && sl.attempts.n > 0 {
+		if sl.image != j.spec.Image && !sl.mayChange() {
 			continue
 		}
 		if its := s.sharded(q, sl); its != 0 && (task == 0 || s.before(its, task)) {

@@ -96,3 +96,26 @@ func TestNewcomerDoesNotPayForAnImage(t *testing.T) {
 			Time(first)/ms, Time(waiting)/ms, Time(late)/ms)
 	}
 }
+
+// TestSlotOfASuspendedAttemptKeepsItsImage: the process that is to end it must stay in use.
+func TestSlotOfASuspendedAttemptKeepsItsImage(t *testing.T) {
+	w := newWorld(t, 1, func(*Effect) Time { return ms })
+	w.submit(w.open(Spec{Share: 1, Image: 1}), 1)
+	slot := w.order[0]
+	suspended := w.slots[slot][0].Attempt
+	w.slots[slot] = nil
+	w.step(Command{Kind: Suspend, Attempt: suspended})
+	w.submit(w.open(Spec{Share: 2, Image: 2}), 1)
+	if len(w.slots[slot]) > 0 {
+		t.Error("a task of another image was sent to the slot")
+	}
+	w.submit(w.open(Spec{Share: 3, Image: 1}), 1)
+	if len(w.slots[slot]) != 1 {
+		t.Error("a task of its own image was not sent to the slot")
+	}
+	w.run()
+	w.step(Command{Kind: Report, Attempt: suspended, Status: Succeeded})
+	if len(w.slots[slot]) != 1 || w.slots[slot][0].Image != 2 {
+		t.Errorf("got %+v, want the task of the other image", w.slots[slot])
+	}
+}

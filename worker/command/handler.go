@@ -145,8 +145,8 @@ func oneLine(in []byte) error {
 	return nil
 }
 
-// calm waits for a moment until the command waits for input: so what it still had to write after its
-// answer is there. It is a help and no more, since a command may have others write for it.
+// calm waits for a moment until the command waits for input: so what it still had to write after
+// its answer is there. It is a help and no more, since a command may have others write for it.
 func (c *child) calm() {
 	for range calmLooks {
 		if !proctree.Runs(c.cmd.Process.Pid) {

@@ -1,9 +1,9 @@
 // Command dispatch drives one of the task dispatchers that Fanfold is measured against: it starts
-// the dispatcher and two workers, sends tasks, and prints one JSON object of what that took. It is a
-// module of its own, so that Fanfold does not depend on the clients of its peers.
+// the dispatcher and two workers, sends tasks, and prints one JSON object of what that took. It is
+// a module of its own, so that Fanfold does not depend on the clients of its peers.
 //
-// The one idea needed to read it: a system is three functions, to start its server, to be one of its
-// workers, and to send tasks. All workers do the same: they answer with the first 8 bytes.
+// The one idea needed to read it: a system is three functions, to start its server, to be one of
+// its workers, and to send tasks. All workers do the same: they answer with the first 8 bytes.
 package main
 
 import (
@@ -41,8 +41,8 @@ var systems = map[string]system{
 	"tcp-echo":   {nil, echoWork, echoSend},
 }
 
-// load is what is to be sent: so many tasks, at most depth of them unanswered at a time. answered is
-// called for each answer.
+// load is what is to be sent: so many tasks, at most depth of them unanswered at a time. answered
+// is called for each answer.
 type load struct {
 	tasks, depth int
 	payload      []byte

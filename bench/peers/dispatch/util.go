@@ -20,8 +20,8 @@ func port(address string) string {
 	return p
 }
 
-// window lets at most depth tasks be unanswered: take one place before a task, give it back with the
-// answer.
+// window lets at most depth tasks be unanswered: take one place before a task, give it back with
+// the answer.
 type window chan struct{}
 
 func newWindow(depth int) window { return make(window, depth) }
