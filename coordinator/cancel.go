@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/coordinator/scheduler"
 	"github.com/fanfold/fanfold/protocol"
 )
@@ -57,11 +56,4 @@ func (o *owner) indexTasks(st *stream) {
 			st.byTag[t.Tag] = t.Task
 		}
 	}
-}
-
-// tellCancelled answers a task of which nothing is to come any more.
-func (o *owner) tellCancelled(st *stream, to asker) {
-	o.tell(to, &answer{
-		stream: st, state: fanfold.Cancelled, failure: &failure{job: st.job, err: errCancelled},
-	})
 }

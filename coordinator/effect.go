@@ -8,7 +8,7 @@ func (o *owner) perform(e *scheduler.Effect) {
 		o.gate(*e)
 		return
 	}
-	if st := o.opens.get(e.Client); st != nil {
+	if st := o.opens.get(e.Client); st != nil && (e.Job == st.job.sched || st.job.sched == 0) {
 		o.performOpen(st, e)
 		return
 	}

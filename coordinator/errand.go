@@ -69,26 +69,40 @@ func (s *errands) take(number uint64) answered {
 
 // errand submits a task of the owner's own. The command has what the task is besides.
 func (o *owner) errand(st *stream, number uint64, c scheduler.Command) {
+	if j := st.job; j.doomed != scheduler.None || j.phase >= phaseEnding {
+		o.errands.take(number).answer(o, st.cancelled())
+		o.drop(st, c.Ref)
+		return
+	}
 	st.errands++
 	c.Kind, c.Job, c.Tag = scheduler.Submit, st.job.sched, number
 	o.step(c)
 }
 
+// cancelled is the answer to a task of which nothing is to come any more.
+func (st *stream) cancelled() *answer {
+	return &answer{
+		stream: st, state: fanfold.Cancelled, failure: &failure{job: st.job, err: errCancelled},
+	}
+}
+
 // ended takes the end of a task.
 func (o *owner) ended(st *stream, e *scheduler.Effect) {
 	a := &o.out.answer
-	*a = answer{
-		stream: st, state: e.Status.State(), attempts: e.Number, shard: e.Shard,
-		worker: o.workerName(e),
+	*a = answer{stream: st, state: e.Status.State(), attempts: e.Number, shard: e.Shard}
+	w := o.workerOf(e)
+	if w != nil {
+		a.worker = w.name()
 	}
 	if a.state == fanfold.Succeeded {
+		w.done++
 		if o.returning != nil && o.returning.Attempt == uint64(e.Attempt) {
 			a.data = o.returning.Data
 			st.counters.add(o.returning.Counters)
 		}
 		st.succeeded(e.Shard)
 	} else {
-		a.failure = o.investigateCall(st, e)
+		a.failure = o.investigateCall(st, e, w)
 	}
 	o.settleTask(st, e, a)
 }

@@ -148,13 +148,9 @@ func cutOff(why error) error {
 }
 
 // cutWords says why the coordinator has cut off a task process. Whatever the process did, towards
-// the job it broke the protocol, unless something was too large.
+// the job it broke the protocol.
 func cutWords(op string, cut error) *fanfold.Error {
-	kind := fanfold.KindProtocol
-	if fanfold.KindOf(cut) == fanfold.KindTooLarge {
-		kind = fanfold.KindTooLarge
-	}
-	return fanfold.Errorf(kind, op, "its task process was cut off (%s): %w", kind, cut)
+	return fanfold.Errorf(fanfold.KindProtocol, op, "its task process was cut off: %w", cut)
 }
 
 // awaitExit has a failure be completed by the worker's word on a process that has gone: now, if

@@ -84,10 +84,7 @@ func (g *gathering) end(o *owner, a *answer) {
 // cancel ends it for the client.
 func (g *gathering) cancel(o *owner, _ uint64) {
 	if !g.over {
-		g.end(o, &answer{
-			stream: g.stream, state: fanfold.Cancelled,
-			failure: &failure{job: g.stream.job, err: errCancelled},
-		})
+		g.end(o, g.stream.cancelled())
 	}
 }
 

@@ -156,7 +156,7 @@ func (k *known) cancel(o *owner, tag uint64) {
 		to := k.askers[i]
 		k.askers = slices.Delete(k.askers, i, i+1)
 		k.stream.forget(tag, k)
-		o.tellCancelled(k.stream, to)
+		o.tell(to, k.stream.cancelled())
 	case k.all != nil:
 		k.all.cancel(o, tag)
 	default:

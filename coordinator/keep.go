@@ -24,29 +24,54 @@ func (o *owner) acknowledge(st *stream, bytes int64) {
 		o.dropFirst(st)
 	}
 	q.acked = 0
+	if st.client == nil && st.job.phase == phaseEnded && len(q.list) == 0 {
+		o.detached = slices.DeleteFunc(o.detached, func(other *stream) bool { return other == st })
+		o.dropReply(st.job)
+	}
+}
+
+// lateCredit takes credit for a stream of which the client has had the end: it says that it has the
+// last replies too.
+func (o *owner) lateCredit(p *peer, m *protocol.Credit) {
+	st := p.client.ended[m.Stream]
+	if st == nil {
+		return
+	}
+	if st.client == nil {
+		o.acknowledge(st, m.Bytes)
+	}
+	if st.client != nil || len(st.out.list) == 0 {
+		delete(p.client.ended, m.Stream)
+	}
 }
 
 // leaveStream notes that the client of a stream is gone. The job of one that is not kept goes with
 // it; of one that is, what the client may not have got waits for another.
 func (o *owner) leaveStream(st *stream) {
 	j := st.job
+	r := st.client
 	st.client, j.client = nil, nil
 	if !st.spec.Keep {
 		o.dropOutlet(st)
 		o.stopJob(j, scheduler.Cancelled, errGone)
 		return
 	}
-	o.rewind(st)
 	most := scheduler.Time(o.cfg.Limits.KeepFor)
 	if st.spec.KeepMillis > 0 {
 		most = min(most, ticks(st.spec.KeepMillis))
 	}
 	st.keptUntil = o.now() + most
-	if j.phase == phaseEnded && len(st.out.list) == 0 {
+	if j.phase == phaseEnded && st.out.first == len(st.out.list) {
 		j.kept = false // it has it all
 		return
 	}
 	o.detached = append(o.detached, st)
+	if c := r.peer.client; j.phase == phaseEnded {
+		if c.ended == nil {
+			c.ended = map[uint64]*stream{}
+		}
+		c.ended[r.number] = st
+	}
 }
 
 // rewind has all sent again that was not acknowledged, but what was said before a result.
@@ -68,11 +93,13 @@ func (o *owner) attachStream(p *peer, m *protocol.Attach, j *job) error {
 	st := j.stream
 	if old := st.client; old != nil {
 		delete(old.peer.client.requests, old.number)
+		delete(old.peer.client.ended, old.number)
 		j.requests = slices.DeleteFunc(j.requests, func(r *request) bool { return r == old })
 		o.leaveStream(st)
 		o.refuse(old.peer, old.number, errAttached)
 	}
 	r := &request{peer: p, number: m.Request, credit: m.Credit, submits: true, job: j}
+	o.rewind(st)
 	st.client, j.client, st.keptUntil = r, r, 0
 	st.granted = protocol.InputWindow
 	o.detached = slices.DeleteFunc(o.detached, func(other *stream) bool { return other == st })

@@ -12,8 +12,11 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// asksMax is how many tasks that tasks of a job have asked for may wait, by program.
-const asksMax = 100_000
+// The limits of what the tasks of a job may ask for.
+const (
+	errandsMax  = 100_000 // tasks that wait, by program
+	childrenMax = 64      // programs
+)
 
 // asking is a task that has asked for another, and waits for what becomes of it.
 type asking struct {
@@ -45,7 +48,7 @@ func (o *owner) asks(p *peer, m *protocol.Ask) error {
 	case len(m.Data) > fanfold.PayloadMax:
 		err = fanfold.Errorf(fanfold.KindTooLarge, "call task",
 			"a payload of %d bytes: the most is %d", len(m.Data), fanfold.PayloadMax)
-	case child.errands >= asksMax:
+	case child.errands >= errandsMax:
 		err = fanfold.Errorf(fanfold.KindBusy, "call task", "%d tasks wait already", child.errands)
 	}
 	if err != nil {
@@ -67,6 +70,10 @@ func (o *owner) childFor(st *stream, program string) (*stream, *fanfold.Error) {
 	if st.depth >= fanfold.DepthMax {
 		return nil, fanfold.Errorf(fanfold.KindUsage, "call task",
 			"tasks call tasks more than %d deep", fanfold.DepthMax)
+	}
+	if len(st.children) >= childrenMax {
+		return nil, fanfold.Errorf(fanfold.KindUsage, "call task",
+			"tasks call more than %d programs", childrenMax)
 	}
 	info, err := o.callable(st.job, program)
 	if err != nil {

@@ -20,6 +20,8 @@ type consumer struct {
 	granted  int64      // bytes asked of workers for this client and not here yet
 	logs     []*logFlow // answers to log queries, one after the other
 	queries  int        // that wait for something to happen
+
+	ended map[uint64]*stream // kept ones that it was told the end of, by request
 }
 
 // request is a Submit or an Attach until its Ended.
@@ -90,6 +92,7 @@ func (o *owner) attach(p *peer, m *protocol.Attach) error {
 func (o *owner) credit(p *peer, m *protocol.Credit) error {
 	r := p.client.requests[m.Stream]
 	if r == nil || m.Bytes <= 0 {
+		o.lateCredit(p, m)
 		return nil
 	}
 	r.credit += min(m.Bytes, math.MaxInt64-r.credit)

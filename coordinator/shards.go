@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/fanfold/fanfold/coordinator/scheduler"
@@ -71,6 +72,17 @@ func (o *owner) settleShard(st *stream, p *process, number uint32) bool {
 		Job: uint64(st.job.sched), Shard: number, Tasks: s.at, Data: s.snapshot,
 	})
 	return o.room(p.peer)
+}
+
+// hasState reports whether a process has the state of a shard.
+func (o *owner) hasState(p *process) bool {
+	for _, st := range o.opens.list {
+		if st != nil && st.info.Stateful &&
+			slices.ContainsFunc(st.shards, func(s shard) bool { return s.home == p }) {
+			return true
+		}
+	}
+	return false
 }
 
 // snapshot keeps the state of a shard as its process has it. Of one that lives elsewhere by now,

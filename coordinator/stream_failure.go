@@ -8,15 +8,23 @@ import (
 // investigateCall makes the failure of an attempt of an open job, or of a task that has none.
 // Unlike those of closed jobs it has no log of its own: what it says for itself must do, or how its
 // process has ended.
-func (o *owner) investigateCall(st *stream, e *scheduler.Effect) *failure {
+func (o *owner) investigateCall(st *stream, e *scheduler.Effect, w *worker) *failure {
 	j := st.job
+	if e.Attempt == 0 && e.Status == scheduler.Cancelled {
+		return &failure{job: j, err: errCancelled} // a million of them may come at once
+	}
+	if w != nil && e.Status != scheduler.Cancelled && e.Status != scheduler.Lost {
+		w.failures++
+	}
 	f := &failure{job: j, until: o.now() + scheduler.Time(o.cfg.Limits.ExitedWait)}
 	if m := o.returning; m != nil && m.Attempt == uint64(e.Attempt) && len(m.Failure) > 0 {
 		f.err = m.Failure[0].Err()
 	} else {
 		f.err = o.callWords(st, e)
 	}
-	f.err.Worker = o.workerName(e)
+	if w != nil {
+		f.err.Worker = w.name()
+	}
 	f.err.Attempt = fanfold.AttemptID{
 		Job: j.id, Stage: e.Stage, Task: fanfold.TaskID(e.Tag), Attempt: e.Number, Epoch: o.cfg.Epoch,
 	}
@@ -48,11 +56,9 @@ func (o *owner) callWords(st *stream, e *scheduler.Effect) *fanfold.Error {
 func (o *owner) retryCall(st *stream, e *scheduler.Effect) {
 	st.counts.retried++
 	o.counts.retried++
-	if sl := o.slotOf(e.Slot); sl != nil && e.Status != scheduler.Lost {
-		sl.worker.failures++
-	}
+	f := o.investigateCall(st, e, o.workerOf(e))
 	if j := st.job; j.first == nil {
-		j.first = o.investigateCall(st, e)
-		o.resolved(j.first)
+		j.first = f
+		o.resolved(f)
 	}
 }

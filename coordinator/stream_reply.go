@@ -167,13 +167,10 @@ func (r *request) replies() bool {
 	return st != nil && st.client == r && (st.out.next < len(st.out.list) || st.out.words > 0)
 }
 
-// workerName is the name of the worker on which an attempt ended.
-func (o *owner) workerName(e *scheduler.Effect) string {
+// workerOf is the worker on which an attempt ended; nil: none has, or it is gone.
+func (o *owner) workerOf(e *scheduler.Effect) *worker {
 	if sl := o.slotOf(e.Slot); sl != nil {
-		return sl.worker.name()
+		return sl.worker
 	}
-	if w := o.workers[e.Worker]; w != nil {
-		return w.name()
-	}
-	return ""
+	return o.workers[e.Worker]
 }

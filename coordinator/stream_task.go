@@ -61,6 +61,8 @@ func (st *stream) refuses(m *protocol.Task) *fanfold.Error {
 	case st.spec.QueueMax > 0 && st.unanswered > int(st.spec.QueueMax):
 		return fanfold.Errorf(fanfold.KindBusy, "take task",
 			"%d tasks are not answered yet", st.spec.QueueMax)
+	case m.Flags&protocol.TaskAll != 0 && st.errands+int(st.spec.Shards) > errandsMax:
+		return fanfold.Errorf(fanfold.KindBusy, "take task", "%d shards have not answered", st.errands)
 	case m.Flags&protocol.TaskAll != 0 && !st.info.Reduces:
 		return fanfold.Errorf(fanfold.KindUsage, "take task",
 			"program %s has no reducer for what all shards answer", st.job.spec.Program)
@@ -203,8 +205,12 @@ func (o *owner) sendCall(p *process, d *order) bool {
 	if a.number > 1 {
 		m.Number = a.number
 	}
+	m.Millis = a.job.spec.TaskTimeout
 	if d.until != 0 {
-		m.Millis = max(1, time.Duration(d.until-o.now()).Milliseconds())
+		left := max(1, time.Duration(d.until-o.now()).Milliseconds())
+		if m.Millis == 0 || left < m.Millis {
+			m.Millis = left
+		}
 	}
 	o.send(p.peer, m)
 	return true

@@ -43,6 +43,9 @@ func (o *owner) submit(p *peer, m *protocol.Submit) error {
 			o.refuse(p, m.Request, usagef("id %q was used for another job, %s", m.Job.ID, old.id))
 			return nil
 		}
+		if st := old.stream; st != nil {
+			return o.attach(p, &protocol.Attach{Request: m.Request, Job: old.id[:], Credit: m.Credit})
+		}
 		o.send(p, &protocol.Accepted{Request: m.Request, Job: old.id[:]})
 		o.join(old, r)
 		return nil

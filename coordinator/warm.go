@@ -49,7 +49,7 @@ func (o *owner) imageHash(image uint32) []byte {
 }
 
 // keepWarm keeps a process that a slot does not use, in the place of one of the same image, and has
-// the least recently used one killed if there are too many.
+// the least recently used one killed if there are too many: one without a shard's state, if it can.
 func (o *owner) keepWarm(sl *slot, p *process) {
 	p.rested = true
 	sl.warm = slices.DeleteFunc(sl.warm, func(w *process) bool { return w.image == p.image })
@@ -57,7 +57,8 @@ func (o *owner) keepWarm(sl *slot, p *process) {
 	// One place is for the process in use, or for the one that is awaited.
 	if most := max(1, int(sl.worker.peer.hello.Processes)) - 1; len(sl.warm) > most {
 		sl.warm[0].gone = true // what it holds of shards is lost
-		o.killProcess(sl.warm[0])
-		sl.warm = slices.Delete(sl.warm, 0, 1)
+		i := max(0, slices.IndexFunc(sl.warm, func(w *process) bool { return !o.hasState(w) }))
+		o.killProcess(sl.warm[i])
+		sl.warm = slices.Delete(sl.warm, i, i+1)
 	}
 }

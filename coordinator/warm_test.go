@@ -275,7 +275,7 @@ func TestFailureNamesWhyAProcessWasCutOff(t *testing.T) {
 		{"message of others", func(p *fakeProcess, d *protocol.Done) {
 			p.conn.Send(&protocol.Heartbeat{})
 			p.conn.Flush()
-		}, "(protocol): read frame: malformed frame: Heartbeat: the peer may not send it"},
+		}, "read frame: malformed frame: Heartbeat: the peer may not send it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -294,7 +294,7 @@ func TestFailureNamesWhyAProcessWasCutOff(t *testing.T) {
 				r := c.submit(c.client("ann"), fanfold.Job{Program: "words", MaxAttempts: 1}, "a\n")
 				_, err := r.Wait()
 				e := failureOf(t, err)
-				if want := "its task process was cut off " + tt.want; e.Kind != fanfold.KindProtocol ||
+				if want := "its task process was cut off: " + tt.want; e.Kind != fanfold.KindProtocol ||
 					!strings.Contains(e.Error(), want) {
 					t.Errorf("got %v of kind %s, want %s", e, e.Kind, want)
 				}
@@ -325,8 +325,8 @@ func TestBrokenConnectionIsNoCutOff(t *testing.T) {
 		})
 	}
 	large := fanfold.Errorf(fanfold.KindTooLarge, "read frame", "5 bytes too many")
-	if e := cutWords("run map", large); e.Kind != fanfold.KindTooLarge ||
-		!strings.Contains(e.Error(), "cut off (too-large): read frame: 5 bytes too many") {
+	if e := cutWords("run map", large); e.Kind != fanfold.KindProtocol ||
+		!strings.Contains(e.Error(), "cut off: read frame: 5 bytes too many") {
 		t.Errorf("got %v of kind %s", e, e.Kind)
 	}
 }

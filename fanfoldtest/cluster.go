@@ -141,6 +141,17 @@ func (c *Cluster) close() {
 // Client is a connection to the coordinator, which the Cluster closes.
 func (c *Cluster) Client() *client.Client { return c.client }
 
+// Connect makes another connection to the coordinator, which the caller closes.
+func (c *Cluster) Connect() *client.Client {
+	c.t.Helper()
+	conn := c.attach("test", protocol.RoleClient)
+	another, err := client.New(c.t.Context(), conn, client.Config{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return another
+}
+
 // PIDs are the ids of the task processes by slot; 0 where none runs just now.
 func (c *Cluster) PIDs() []int { return c.agent.PIDs() }
 

@@ -160,7 +160,7 @@ func measure(ctx context.Context, c *client.Client, pid int, l load) (f figures,
 		return f, err
 	}
 	f.Tasks, f.Seconds = l.tasks, time.Since(begin).Seconds()
-	f.CPUMicros = float64((cpuOf(pid)-before).Nanoseconds()) / 1e3 / float64(l.tasks)
+	f.CPUMicros = float64((cpuOf(pid) - before).Nanoseconds()) / 1e3 / float64(l.tasks)
 	if len(times) > 0 {
 		slices.Sort(times)
 		f.P50Micros = float64(times[len(times)/2].Nanoseconds()) / 1e3
