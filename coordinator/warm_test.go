@@ -271,7 +271,7 @@ func TestFailureNamesWhyAProcessWasCutOff(t *testing.T) {
 		{"lie", func(p *fakeProcess, d *protocol.Done) {
 			d.File, d.Inline = "/etc/passwd", nil
 			p.done(d)
-		}, `(protocol): serve task process: Done with an output in "/etc/passwd"`},
+		}, `serve task process: Done with an output in "/etc/passwd"`},
 		{"message of others", func(p *fakeProcess, d *protocol.Done) {
 			p.conn.Send(&protocol.Heartbeat{})
 			p.conn.Flush()
