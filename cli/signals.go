@@ -13,7 +13,7 @@ import (
 
 // echoWithin is how soon after the first signal another of its kind is still the same one:
 // timeout(1) sends one to its command and one to its group.
-const echoWithin = 50 * time.Millisecond
+const echoWithin = 250 * time.Millisecond
 
 // errClosedPipe says that nobody reads standard output any more: the command ends quietly.
 var errClosedPipe = errors.New("standard output is closed")

@@ -103,7 +103,7 @@ func makeWorkDir(root string) (*workDir, error) {
 	}
 	lock, err := lockFile(filepath.Join(path, lockName), unix.LOCK_EX|unix.LOCK_NB)
 	if err != nil {
-		return nil, errors.Join(err, os.Remove(path))
+		return nil, errors.Join(err, os.RemoveAll(path))
 	}
 	return &workDir{path, lock}, nil
 }

@@ -29,7 +29,9 @@ func (m *model) effect(e *Effect) {
 		m.send(e)
 	case Stop:
 		a := m.attempts[e.Attempt]
-		m.check(a.live && !a.stopped, "attempt %x is stopped twice", e.Attempt)
+		sl := m.slots[a.slot]
+		going := sl == nil || sl.killed // with its slot, which it is told all the same
+		m.check((a.live || going) && !a.stopped, "attempt %x is stopped twice", e.Attempt)
 		a.live, a.stopped, a.beat = false, true, m.now
 		a.task.attempt, a.task.ended = nil, true
 	case TakeBack:
@@ -115,12 +117,7 @@ func (m *model) kill(e *Effect) {
 	sl.killed = true
 	first := sl.attempts[0]
 	m.check(first.late(m.now), "killed too early: %+v", *first)
-	for _, a := range sl.away {
-		if a.live {
-			m.expectEnd(a, Lost, 0)
-		}
-	}
-	sl.away = nil
+	m.forsake(sl)
 	for _, a := range sl.attempts[1:] {
 		if a.live {
 			a.live, a.task.attempt = false, nil
@@ -128,7 +125,7 @@ func (m *model) kill(e *Effect) {
 		}
 	}
 	sl.attempts = sl.attempts[:1]
-	if first.live {
+	if first.live && first.task.job.ending == None {
 		sl.attempts = nil
 		m.expectEnd(first, TimedOut, 0)
 	}

@@ -295,14 +295,12 @@ func (m *model) expectLoss(c *Command) {
 		return
 	}
 	delete(m.slots, c.Slot)
-	for _, a := range sl.away {
-		if a.live {
-			m.expectEnd(a, Lost, 0)
-		}
-	}
+	m.forsake(sl)
 	for i, a := range sl.attempts {
 		switch {
 		case !a.live:
+		case a.task.job.ending != None: // that has just come of it: it is stopped
+			a.live, a.task.attempt = false, nil
 		case i == 0 && c.Status != Returned:
 			m.expectEnd(a, c.Status, 0)
 		default:
@@ -310,6 +308,21 @@ func (m *model) expectLoss(c *Command) {
 			a.task.back()
 		}
 	}
+}
+
+// forsake foretells the end of the attempts that wait beside the line of a slot that is lost: the
+// last one first. One may end its job, and so the others.
+func (m *model) forsake(sl *modelSlot) {
+	for _, a := range slices.Backward(sl.away) {
+		switch {
+		case !a.live:
+		case a.task.job.ending != None:
+			a.live, a.task.attempt = false, nil
+		default:
+			m.expectEnd(a, Lost, 0)
+		}
+	}
+	sl.away = nil
 }
 
 // submitted follows a task of an open job.
