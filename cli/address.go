@@ -90,15 +90,22 @@ func makeToken(file string) ([]byte, error) {
 	token := make([]byte, tokenBytes)
 	rand.Read(token)
 	text := hex.EncodeToString(token) + "\n"
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	fresh := file + ".new" // whoever reads the file finds all of it, or the one before
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("replace token: %w", err)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("write token: %w", err)
 	}
 	_, err = f.WriteString(text)
-	return token, errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(fresh, file)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("write token: %w", err), os.Remove(fresh))
+	}
+	return token, nil
 }
 
 // loopbackOnly refuses an address that other hosts could reach.

@@ -18,7 +18,15 @@ type server struct {
 // connect gives a client and the server that it talks to.
 func connect(t testing.TB) (*Client, *server) {
 	t.Helper()
-	ours, theirs := protocol.Pair()
+	return connectOver(t, protocol.Pair)
+}
+
+// connectOver is connect over a transport.
+func connectOver(
+	t testing.TB, transport func() (ours, theirs *protocol.Conn),
+) (*Client, *server) {
+	t.Helper()
+	ours, theirs := transport()
 	s := &server{t: t, conn: theirs}
 	accepted := make(chan error, 1)
 	go func() {

@@ -182,6 +182,13 @@ func (s *Stream) Job() fanfold.JobID {
 	return s.job
 }
 
+// Unanswered is the number of tasks that were sent and have no result yet, OneWay ones not counted.
+func (s *Stream) Unanswered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.window.open
+}
+
 // Cancel ends one task, whose Result follows: cancelled, or what had become of it by then. With a
 // tag of 0 it ends the job: all tasks without a result are cancelled.
 func (s *Stream) Cancel(tag uint64) error {

@@ -142,6 +142,9 @@ func (s *Stream) sendAll(ctx context.Context, k *call, tasks []Task) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range tasks {
+		if ctx.Err() != nil {
+			return sendError(ctx)
+		}
 		if _, err := s.send(ctx, &tasks[i], place{k, i}); err != nil {
 			return err
 		}

@@ -134,13 +134,13 @@ func (s *Stream) pay(cost int64) {
 	if s.owed += cost; s.owed == 0 || s.owed < s.spec.Window/4 || s.over || s.cut {
 		return
 	}
-	// A connection that is lost ends the stream by its reader.
-	_ = s.client.send(&protocol.Credit{Stream: s.number, Bytes: s.owed})
-	s.owed = 0
+	if s.client.send(&protocol.Credit{Stream: s.number, Bytes: s.owed}) == nil {
+		s.owed = 0
+	} // A connection that is lost ends the stream by its reader.
 }
 
-// payLater is pay for what no Recv gets. That of a stream which is kept must not be paid before what
-// came ahead of it, because credit tells the coordinator how far it has forgotten. s.mu is held.
+// payLater is pay for what Recv does not get. On a stream that is kept, what came ahead of it is to
+// be paid first: by credit the coordinator knows what it may forget. s.mu is held.
 func (s *Stream) payLater(cost int64) {
 	switch keep := s.spec.Open.Keep; {
 	case keep && len(s.filling.list) > 0:

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -99,6 +102,64 @@ func TestTasksAreNotAllocated(t *testing.T) {
 	}
 }
 
+func TestB12StreamOverSockets(t *testing.T) {
+	for _, network := range []string{"unix", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			c, s := connectOver(t, func() (ours, theirs *protocol.Conn) {
+				return socketPair(t, network)
+			})
+			go s.echo(t)
+			st, err := c.Open(t.Context(), StreamSpec{Job: fanfold.Job{Program: "echo"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pump(t, st, 20_000, 4096)
+			if r, err := st.Call(t.Context(), Task{Data: []byte("one")}); string(r.Data) != "one" {
+				t.Errorf("got %+v, %v", r, err)
+			}
+			put(t, st, Task{Data: []byte("alone")}) // travels without Recv
+			for st.Unanswered() > 0 {
+				runtime.Gosched()
+			}
+			if r := take(t, st); string(r.Data) != "alone" {
+				t.Errorf("got %+v", r)
+			}
+			if err := st.CloseSend(); err != nil {
+				t.Error(err)
+			}
+			takeEnd(t, st, fanfold.KindNone)
+		})
+	}
+}
+
+// socketPair gives the two ends of a connection.
+func socketPair(t *testing.T, network string) (ours, theirs *protocol.Conn) {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		dir, err := os.MkdirTemp("", "") // t.TempDir is too long for the name of a socket
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		address = filepath.Join(dir, "s")
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a, err := net.Dial(network, l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return protocol.NewConn(a), protocol.NewConn(b)
+}
+
 // BenchmarkStream has the work of the server in it as well.
 func BenchmarkStream(b *testing.B) {
 	for _, depth := range []int{1, 64, 4096} {
@@ -114,5 +175,22 @@ func BenchmarkStream(b *testing.B) {
 			b.ResetTimer()
 			pump(b, st, b.N, depth)
 		})
+	}
+}
+
+func BenchmarkCall(b *testing.B) {
+	c, s := connect(b)
+	go s.echo(b)
+	st, err := c.Open(b.Context(), StreamSpec{Job: fanfold.Job{Program: "echo"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	b.ReportAllocs()
+	task := Task{Data: make([]byte, 8)}
+	for b.Loop() {
+		if r, err := st.Call(b.Context(), task); err != nil || len(r.Data) != len(task.Data) {
+			b.Fatalf("got %+v, %v", r, err)
+		}
 	}
 }

@@ -294,6 +294,34 @@ func TestB6KilledTaskOfAStream(t *testing.T) {
 	}
 }
 
+func TestB6KillsUnderLoad(t *testing.T) {
+	c := startProcesses(t, 2)
+	s := openParrot(t, c.Client(), client.StreamSpec{})
+	const n, killEvery = 5000, 500
+	go func() {
+		for i := range n {
+			if _, err := s.Send(t.Context(), say("echo", i)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	got, kills := map[string]bool{}, 0
+	for i := range n {
+		if i%killEvery == killEvery/2 && c.Kill(fanfold.Slot(kills%2), syscall.SIGKILL) == nil {
+			kills++
+		}
+		r := receive(t, s)
+		if r.State != fanfold.Succeeded || got[string(r.Data)] {
+			t.Errorf("got %+v", r)
+		}
+		got[string(r.Data)] = true
+	}
+	if kills == 0 || s.Unanswered() > 0 {
+		t.Errorf("%d kills, and %d tasks have no result", kills, s.Unanswered())
+	}
+}
+
 func TestB14DeadlineOfCallAll(t *testing.T) {
 	c := fanfoldtest.Start(t, fanfoldtest.Config{Programs: programs, Slots: 2})
 	s := openParrot(t, c.Client(), client.StreamSpec{})

@@ -34,11 +34,11 @@
 // Open jobs. Every task is answered by one effect, Reply or Refuse, and forgotten; the Reply is
 // its commit. JobReply is the last effect of the job: Failed if one of its tasks failed. A task may
 // have a Priority within the job, and a deadline (Until): whoever passes it is answered as TimedOut
-// and, if it runs, stopped. Tasks with a Shard run in the order of their Submits and on one slot, in
-// any case: one that failed is answered and not tried again, because what is behind it may have
-// run; one whose process or worker was lost comes back ahead of those behind it. A shard is on the
-// slot that rendezvous hashing of its number and OpenSlot's Key says; it moves when nothing of it
-// is under way, and that of a Stateful job only when its slot is gone.
+// and, if it runs, stopped. Tasks with a Shard run in the order of their Submits and on one slot,
+// whatever happens: one that failed is answered and not tried again, because what is behind it may
+// have run; one whose process or worker was lost comes back ahead of those behind it. A shard is on
+// the slot that rendezvous hashing of its number and OpenSlot's Key says; it moves when nothing of
+// it is under way, and that of a Stateful job only when its slot is gone.
 //
 // Waiting. Suspend takes an attempt that has started out of its slot's line: the next one begins,
 // and the attempt has neither a progress time-out nor a Timeout any more. It is reported like any

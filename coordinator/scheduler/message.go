@@ -91,7 +91,7 @@ type CommandKind uint8
 // The commands, and the fields that they use.
 const (
 	OpenJob    CommandKind = iota + 1 // Spec, Tag: comes back in JobReady
-	Submit                            // Job, Tag, Ref: a map task; of an open job Shard, Priority, Until
+	Submit                            // Job, Tag, Ref: a map task; open: Shard, Priority, Until
 	CloseJob                          // Job: no more inputs
 	CancelJob                         // Job, Status (Cancelled, or Failed by the owner)
 	CancelTask                        // Task; in a closed job it cancels the job
