@@ -14,6 +14,8 @@ import (
 // A Program's Handle makes one value per process and job, not per task, because a task may take
 // less time than making a value. It must not carry one task's state over to the next, unless the
 // program is Stateful: then there is one value per shard, which sees the shard's tasks in order.
+// After a panic the value is not used again, unless it has the state of a shard. What has Close, as
+// Closer or io.Closer, is closed when the job has ended.
 type Handler interface {
 	Handle(ctx context.Context, in []byte, reply *Reply) error
 }

@@ -55,7 +55,13 @@ func (o *owner) promote(j *job) {
 	}
 	j.working++
 	async(o, j.ctx, func(ctx context.Context) ([]string, error) {
-		return p.run(ctx)
+		files, err := p.run(ctx)
+		if err == nil {
+			// So that whoever hears of the end finds nothing else. What fails, or comes later, is
+			// removed by tidyJob.
+			_ = p.store.Remove(context.WithoutCancel(ctx), p.staging())
+		}
+		return files, err
 	}, func(files []string, err error) {
 		j.working--
 		o.promoted(j, files, err)

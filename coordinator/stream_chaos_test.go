@@ -26,7 +26,7 @@ type chaos struct {
 // TestChaosAnswersEachTaskOnce has processes die, return, fail and stall, and clients cancel, leave
 // and come back. Each task must be answered once, and nothing may be left of any of them.
 func TestChaosAnswersEachTaskOnce(t *testing.T) {
-	seeds := uint64(30)
+	seeds := uint64(40)
 	if raced {
 		seeds = 5
 	}
@@ -129,7 +129,7 @@ func (x *chaos) handle(p *fakeProcess, call *fakeCall) *protocol.Return {
 		return nil
 	case n%50 == 11:
 		p.conn.Send(&protocol.Partial{Stream: call.Attempt, Data: call.Data})
-	case n%50 == 12 && call.Shard != 0:
+	case n%50 == 12 && call.Shard != 0 && call.brief.Info.Stateful:
 		p.conn.Send(&protocol.Snapshot{Job: call.Job, Shard: call.Shard, Data: call.Data})
 	case n%50 == 13:
 		p.conn.Send(&protocol.Ask{Attempt: call.Attempt, Tag: 1, Program: "plain", Data: []byte("1")})

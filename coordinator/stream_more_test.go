@@ -330,3 +330,27 @@ func TestTooManyResultsForAReduceNameTheRemedy(t *testing.T) {
 		}
 	})
 }
+
+func TestB3LargePayloadsDoNotMix(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, openConfig(Limits{}), 2)
+		a, b := c.stream("echo", protocol.OpenSpec{}), c.stream("echo", protocol.OpenSpec{})
+		payload := func(who, tag uint64) []byte {
+			return bytes.Repeat([]byte{byte(who), byte(tag)}, 1<<20)
+		}
+		var all sync.WaitGroup
+		for who, s := range []*fakeStream{a, b} {
+			all.Go(func() {
+				for tag := range uint64(12) {
+					s.task(tag, protocol.Task{Data: payload(uint64(who), tag)})
+				}
+				for tag, r := range s.replies(12) {
+					if !bytes.Equal(r.Data, payload(uint64(who), tag)) {
+						t.Errorf("stream %d: tag %d has another's result", who, tag)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}

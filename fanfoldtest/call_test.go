@@ -46,8 +46,8 @@ func TestCall(t *testing.T) {
 	}
 }
 
-// appender is a handler with a state: all that its shard has seen. The keys a and c are of different
-// shards; others need not be.
+// appender is a handler with a state: all that its shard has seen. The keys a and c are of
+// different shards; others need not be.
 type appender struct{ seen string }
 
 func (a *appender) Handle(_ context.Context, in []byte, reply *fanfold.Reply) error {

@@ -51,9 +51,9 @@ func New(cfg Config) (*Agent, error) {
 }
 
 // Run keeps a process in use per slot and serves control, the agent's connection to its
-// coordinator, which it closes in the end. It returns nil when ctx ends or the coordinator closes control, an
-// error when control breaks, and only after each process and goroutine is gone and the agent's
-// directory is removed. It may be called once.
+// coordinator, which it closes in the end. It returns nil when ctx ends or the coordinator closes
+// control, an error when control breaks, and only after each process and goroutine is gone and the
+// agent's directory is removed. It may be called once.
 func (a *Agent) Run(ctx context.Context, control *protocol.Conn) (err error) {
 	defer control.Close()
 	a.control = control

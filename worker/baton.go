@@ -84,5 +84,15 @@ func (in *inbox) leave(h *hand, ends bool) bool {
 	defer in.mu.Unlock()
 	in.over = in.over || ends
 	in.hands = slices.DeleteFunc(in.hands, func(other *hand) bool { return other == h })
+	in.spare = h
 	return len(in.hands) == 0
+}
+
+// spareHand gives the hand that has ended last, with the memory that it has grown, or nil.
+func (in *inbox) spareHand() *hand {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	h := in.spare
+	in.spare = nil
+	return h
 }

@@ -68,7 +68,7 @@ func newExecutor(ctx context.Context, c *protocol.Conn, in *inbox, cfg MainConfi
 
 // watch sees to it that look is called when what begins now takes long.
 func (x *executor) watch() {
-	if x.armed.CompareAndSwap(false, true) {
+	if !x.armed.Load() && x.armed.CompareAndSwap(false, true) {
 		x.timer.Reset(watchInterval)
 	}
 }
@@ -76,7 +76,7 @@ func (x *executor) watch() {
 // look finds out whether something takes long. Then it sends what has been finished before, and
 // reads what the coordinator says meanwhile.
 func (x *executor) look() {
-	x.armed.Store(false)
+	x.armed.Store(false) // what is sent from here on needs another look
 	x.conn.Flush()
 	h := newHand(x)
 	yes, later := x.in.takeOver(h, int64(watchInterval/2))
@@ -157,9 +157,7 @@ func (x *executor) send(m protocol.Body) {
 // sendReturn sends the Return of a call, at this time.
 func (x *executor) sendReturn(r *protocol.Return, now int64) {
 	x.send(r)
-	if x.waiting == 0 {
-		x.watch()
-	}
+	x.watch()
 	x.waiting += len(r.Data) + protocol.TaskCost/4
 	if x.waiting >= flushBytes || now-x.flushed >= int64(flushInterval) {
 		x.flush()

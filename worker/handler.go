@@ -40,7 +40,11 @@ type hand struct {
 	turn     chan struct{}     // capacity one: it has the baton again
 }
 
+// newHand makes a hand, or takes one that has ended.
 func newHand(x *executor) *hand {
+	if h := x.in.spareHand(); h != nil {
+		return h
+	}
 	return &hand{
 		x: x, ctx: &callContext{base: x.base}, told: make(chan struct{}, 1),
 		turn: make(chan struct{}, 1),
@@ -205,6 +209,12 @@ func (h *hand) answer(s *shard, err error) {
 		}
 		h.x.sendReturn(&h.ret, now)
 	}
+	for _, r := range h.replies[:min(len(h.calls), len(h.replies))] {
+		r.Handle = 0 // it is of no use any more
+	}
+	if s.task != nil {
+		clear(s.task.Counters()) // those of tasks that failed
+	}
 	if h.calls[0].op == protocol.OpHandle {
 		s.count(h.x, succeeded)
 	}
@@ -241,7 +251,6 @@ func (h *hand) fail(s *shard, i int, err error) {
 	}
 	if s.task != nil {
 		log = s.log
-		clear(s.task.Counters())
 	}
 	switch {
 	case h.x.in.wasStopped(h, i):

@@ -43,6 +43,7 @@ type inbox struct {
 	queue    queue                // not started, in order
 	running  *attempt             // or nil
 	hands    []*hand              // all there are
+	spare    *hand                // one that has ended, or nil
 	baton    bool                 // a hand has it: it alone runs user code
 	reading  bool                 // a hand reads
 	busy     int64                // when the baton was taken, as now has it
