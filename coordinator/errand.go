@@ -95,7 +95,9 @@ func (o *owner) ended(st *stream, e *scheduler.Effect) {
 		a.worker = w.name()
 	}
 	if a.state == fanfold.Succeeded {
-		w.done++
+		if w != nil {
+			w.done++
+		}
 		if o.returning != nil && o.returning.Attempt == uint64(e.Attempt) {
 			a.data = o.returning.Data
 			st.counters.add(o.returning.Counters)
