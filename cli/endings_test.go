@@ -5,6 +5,7 @@ package cli_test
 import (
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -142,7 +143,12 @@ func (h *home) coordinatorFor(name string) *live {
 // startPiped starts a command and gives the end of its standard output to read.
 func (h *home) startPiped(args ...string) (*process, *os.File) {
 	h.t.Helper()
-	cmd := h.command(args...)
+	return h.piped(h.command(args...))
+}
+
+// piped is startPiped for a command that was made by command, and perhaps changed.
+func (h *home) piped(cmd *exec.Cmd) (*process, *os.File) {
+	h.t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		h.t.Fatal(err)

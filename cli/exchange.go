@@ -4,14 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/client"
@@ -24,49 +20,82 @@ type exchange struct {
 	stream *client.Stream
 	flags  *streamFlags
 	route  func([]byte) ([]byte, bool)
-	isTalk bool // somebody types the tasks and reads the results
+	isKept bool  // the job goes on without this command
+	talk   *talk // with somebody who types the tasks and reads the results; nil: there is nobody
+	names  *taskNames
 
-	mu  sync.Mutex        // guards what follows
-	ids map[uint64][]byte // JSON: the ids of tasks that are not answered, by tag
-	all int               // tasks sent
-
-	failed int // tasks
+	failed  int  // tasks; of who prints, as all below
+	endedBy bool // the end of the job has ended a task, which was told
+	unasked int  // further ones
 }
 
-// run sends and prints until the stream has ended.
+// run sends and prints until the stream has ended. When ctx ends, a standard output that nobody
+// reads does not keep it: the write under way is left to itself then.
 func (x *exchange) run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	sent := make(chan error, 1)
+	sent, printed := make(chan error, 1), make(chan error, 1)
 	go func() {
 		err := x.sendLines(ctx)
-		if err != nil {
-			stop(err) // what has no result yet will have none
+		if ctx.Err() == nil || !x.isKept {
+			_ = x.stream.CloseSend() // or the stream has ended, which printAll sees
 		}
-		_ = x.stream.CloseSend() // or the stream has ended, which printAll sees
 		sent <- err
 	}()
-	out := bufio.NewWriterSize(outputWriter{x.app.stdout}, 64<<10)
-	err := x.printAll(ctx, out)
-	err = errors.Join(err, out.Flush())
-	if err != nil {
-		stop(err)
-		_ = x.stream.Close() // cancels the job, or leaves one that is kept
+	go func() { printed <- x.print(ctx) }()
+	var err error
+	select {
+	case err = <-printed:
+		if err != nil {
+			x.leave(ctx, err)
+		}
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		x.leave(ctx, err)
+		unread := time.NewTimer(unreadMax)
+		defer unread.Stop()
+		select {
+		case <-printed:
+		case <-unread.C:
+		}
 	}
-	sendErr := <-sent
-	switch {
-	case errors.Is(err, errClosedPipe):
-		return err
-	case sendErr != nil && context.Cause(ctx) == sendErr:
-		return sendErr
-	case err != nil:
-		return err
+	stop(errStreamOver)
+	if sendErr := <-sent; sendErr != nil && (err == nil || errors.Is(err, errTasks)) {
+		return sendErr // what was sent before has its results
 	}
-	return x.end(out)
+	return err
 }
 
-// end prints the reduced result, and says how the stream ended.
-func (x *exchange) end(out *bufio.Writer) error {
+// errStreamOver is why nothing is sent any more.
+var errStreamOver = errors.New("the stream has ended")
+
+// leave ends the stream before its time, or leaves it to whoever attaches, unless err is its end.
+func (x *exchange) leave(ctx context.Context, err error) {
+	if !x.isKept {
+		_ = x.stream.Close() // the job is cancelled, or has ended
+		return
+	}
+	isOurs := ctx.Err() != nil || errors.Is(err, errClosedPipe) ||
+		fanfold.KindOf(err) == fanfold.KindOutput
+	if isOurs && !x.app.quiet {
+		fmt.Fprintf(x.app.stderr, "%[1]s: job %[2]s goes on; see %[1]s stream --attach %[2]s\n",
+			x.app.name, x.stream.Job())
+	}
+}
+
+// print prints the results, and then the reduced one, and says how the stream ended.
+func (x *exchange) print(ctx context.Context) error {
+	out := bufio.NewWriterSize(outputWriter{x.app.stdout}, 64<<10)
+	err := x.printAll(ctx, out)
+	if x.talk != nil {
+		x.talk.end()
+	}
+	if n := x.unasked; n > 0 {
+		fmt.Fprintf(x.app.stderr, "%s: %d more tasks ended with it\n", x.app.name, n)
+	}
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return err
+	}
 	reduced, sum, err := x.stream.Wait()
 	if _, werr := out.Write(reduced); werr != nil {
 		return werr
@@ -78,32 +107,46 @@ func (x *exchange) end(out *bufio.Writer) error {
 		return werr
 	}
 	if x.failed > 0 && sum.State == fanfold.Failed {
-		return errTasksFailed(x.failed, x.all)
+		return errTasksFailed(x.failed, x.names.count())
 	}
 	return err
 }
 
-// sendLines sends what standard input has, to its end.
+// sendLines sends what standard input has, to its end. The error is that of the input: why a
+// stream ends before, its results say.
 func (x *exchange) sendLines(ctx context.Context) error {
 	in := x.app.input(ctx)
 	defer in.Close()
 	lines := bufio.NewReaderSize(in, 64<<10)
 	var line []byte
 	for n := 1; ; n++ {
-		x.prompt()
+		if x.talk != nil {
+			x.talk.prompt()
+		}
 		var err error
 		line, err = readLine(lines, line[:0])
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err == nil {
+		isRead := err == nil
+		if isRead {
+			if x.talk != nil {
+				x.talk.entered()
+			}
 			err = x.sendLine(ctx, line)
 		}
-		if err != nil {
-			e := *fanfold.UserError("send task", err)
-			e.Input, e.Offset = fmt.Sprintf("line %d of standard input", n), -1
+		switch {
+		case err == nil:
+			continue
+		case ctx.Err() != nil || fanfold.KindOf(err) == fanfold.KindUnreachable:
+			return nil
+		}
+		e := *fanfold.UserError("", err)
+		e.Input, e.Offset = fmt.Sprintf("line %d of standard input", n), -1
+		if x.talk == nil || !isRead {
 			return &e
 		}
+		x.talk.aside(func() { x.app.report(x.app.stderr, &e) })
 	}
 }
 
@@ -128,48 +171,14 @@ func readLine(r *bufio.Reader, line []byte) ([]byte, error) {
 	}
 }
 
-func (x *exchange) prompt() {
-	if x.isTalk {
-		fmt.Fprint(x.app.stderr, "> ")
-	}
-}
-
-// taskObject is a task as JSON.
-type taskObject struct {
-	ID       json.RawMessage `json:"id"`
-	Key      string          `json:"key"`
-	Payload  *string         `json:"payload"`
-	Bytes    []byte          `json:"payload_b64"`
-	Deadline float64         `json:"deadline"` // seconds
-	Priority *int            `json:"priority"`
-	All      bool            `json:"all"`
-	OneWay   bool            `json:"one_way"`
-	Once     string          `json:"idempotency_key"`
-}
-
 // sendLine sends one task.
 func (x *exchange) sendLine(ctx context.Context, line []byte) error {
 	t, id := client.Task{Data: line}, []byte(nil)
 	if x.flags.json {
-		var o taskObject
-		d := json.NewDecoder(bytes.NewReader(line))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&o); err != nil {
-			return usagef("read task", "it is no task as JSON: %w", err)
+		var err error
+		if t, id, err = parseTask(line); err != nil {
+			return err
 		}
-		if o.Payload != nil {
-			o.Bytes = []byte(*o.Payload)
-		}
-		t = client.Task{
-			Data: o.Bytes, Key: []byte(o.Key), All: o.All, OneWay: o.OneWay, ID: o.Once,
-			Deadline: time.Duration(o.Deadline * float64(time.Second)),
-		}
-		if o.Priority != nil {
-			if t.Priority = *o.Priority + 1; t.Priority < 1 || t.Priority > 8 {
-				return usagef("read task", "priority %d: want 0 to 7", *o.Priority)
-			}
-		}
-		id = o.ID
 	}
 	if n := x.flags.keyField; n > 0 && len(t.Key) == 0 {
 		words := bytes.Fields(t.Data)
@@ -180,29 +189,24 @@ func (x *exchange) sendLine(ctx context.Context, line []byte) error {
 	} else if x.route != nil && len(t.Key) == 0 && !t.All {
 		t.Key, t.All = x.route(t.Data)
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock() // the result must not come before its id is known
+	x.names.begin()
 	tag, err := x.stream.Send(ctx, t)
-	if err != nil {
-		return err
-	}
-	x.all++
-	if x.flags.json && !t.OneWay {
-		x.ids[tag] = id
-	}
-	return nil
+	x.names.sent(tag, id, err)
+	return err
 }
 
 // printAll prints the results.
 func (x *exchange) printAll(ctx context.Context, out *bufio.Writer) error {
 	for {
-		if x.stream.Pending() == 0 || x.isTalk {
+		if x.stream.Pending() == 0 || x.talk != nil {
 			if err := out.Flush(); err != nil {
 				return err
 			}
 		}
 		r, err := x.stream.Recv(ctx)
 		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx) // not what becomes of the tasks now
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
@@ -213,15 +217,27 @@ func (x *exchange) printAll(ctx context.Context, out *bufio.Writer) error {
 		case !r.Partial && r.State != fanfold.Succeeded:
 			x.failed++
 		}
-		if x.flags.json {
-			err = x.printObject(out, r)
+		if x.talk != nil {
+			x.talk.aside(func() { err = errors.Join(x.printOne(out, r), out.Flush()) })
 		} else {
-			err = x.printText(out, r)
+			err = x.printOne(out, r)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+func (x *exchange) printOne(out *bufio.Writer, r *client.Result) error {
+	if !x.flags.json {
+		return x.printText(out, r)
+	}
+	line, err := marshalResult(r, x.names.id(r))
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(append(line, '\n'))
+	return err
 }
 
 func (x *exchange) tellMoved(r *client.Result) {
@@ -236,15 +252,11 @@ func (x *exchange) printText(out *bufio.Writer, r *client.Result) error {
 	switch {
 	case r.Partial && r.Status != "":
 		if !x.app.quiet {
-			fmt.Fprintf(x.app.stderr, "task %d: %s\n", r.Tag, printable(r.Status))
+			fmt.Fprintf(x.app.stderr, "%s: %s\n", x.names.name(r.Tag), printable(r.Status))
 		}
 		return nil
 	case !r.Partial && r.State != fanfold.Succeeded:
-		fmt.Fprintf(x.app.stderr, "%s: task %d %s after %d attempts\n", x.app.name, r.Tag, r.State,
-			r.Attempts)
-		if r.Err != nil {
-			x.app.report(x.app.stderr, r.Err)
-		}
+		x.tellFailed(r)
 		return nil
 	}
 	if _, err := out.Write(r.Data); err != nil {
@@ -256,54 +268,26 @@ func (x *exchange) printText(out *bufio.Writer, r *client.Result) error {
 	return out.WriteByte('\n')
 }
 
-// resultObject is a result as JSON. The schema is documented and stable: fields are only added.
-type resultObject struct {
-	ID       json.RawMessage `json:"id,omitempty"`
-	State    string          `json:"state"`
-	Result   *string         `json:"result,omitempty"`
-	Bytes    []byte          `json:"result_b64,omitempty"`
-	Status   string          `json:"status,omitempty"`
-	Error    string          `json:"error,omitempty"`
-	Attempts int             `json:"attempts"`
-	Worker   string          `json:"worker,omitempty"`
-	Again    bool            `json:"again,omitempty"`
-}
-
-func (x *exchange) printObject(out *bufio.Writer, r *client.Result) error {
-	o := resultObject{
-		ID: x.idOf(r), State: r.State.String(), Status: r.Status, Attempts: r.Attempts,
-		Worker: r.Worker, Again: r.Again,
+// tellFailed says that a task has no result, and why. When the job ends, its tasks need not be told
+// of one by one.
+func (x *exchange) tellFailed(r *client.Result) {
+	if r.State == fanfold.Cancelled || r.State == fanfold.Lost {
+		if x.endedBy {
+			x.unasked++
+			return
+		}
+		x.endedBy = true
 	}
-	if r.Partial {
-		o.State = "partial"
+	text := fmt.Sprintf("%s %s", x.names.name(r.Tag), r.State)
+	if r.Attempts > 1 {
+		text += fmt.Sprintf(" after %d attempts", r.Attempts)
 	}
-	switch text := string(r.Data); {
-	case r.Err != nil:
-		o.Error = r.Err.Error()
-	case r.Status != "":
-	case utf8.ValidString(text):
-		o.Result = &text
-	default:
-		o.Bytes = r.Data
+	fmt.Fprintf(x.app.stderr, "%s: %s\n", x.app.name, text)
+	if r.Err != nil {
+		e := *r.Err
+		if r.State == fanfold.Lost {
+			e.Hint = "nobody knows whether it has run" // not what Go programs can do
+		}
+		x.app.report(x.app.stderr, &e)
 	}
-	line, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(append(line, '\n'))
-	return err
-}
-
-// idOf is the id that a task was given, or else its number.
-func (x *exchange) idOf(r *client.Result) json.RawMessage {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	id := x.ids[r.Tag]
-	if !r.Partial {
-		delete(x.ids, r.Tag)
-	}
-	if len(id) == 0 {
-		id = strconv.AppendUint(nil, r.Tag, 10)
-	}
-	return id
 }

@@ -91,8 +91,8 @@ func (h *home) command(args ...string) *exec.Cmd {
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	stdout transcript // unless the command has another
-	stderr transcript
+	stdout transcript    // unless the command has another
+	stderr transcript    // the same
 	ended  chan struct{} // closed when it has ended
 }
 
@@ -106,7 +106,9 @@ func (h *home) begin(cmd *exec.Cmd) *process {
 	if cmd.Stdout == nil {
 		cmd.Stdout = &p.stdout
 	}
-	cmd.Stderr = &p.stderr
+	if cmd.Stderr == nil {
+		cmd.Stderr = &p.stderr
+	}
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}

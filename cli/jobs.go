@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"strconv"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -39,11 +39,14 @@ func (a *app) jobsCommand() *cobra.Command {
 func (a *app) printJobs(jobs []jobLine) error {
 	rows := make([][]string, 0, len(jobs))
 	for _, j := range jobs {
-		done, total := uint32(0), uint32(0)
+		done, total := uint64(0), uint64(0)
 		for _, s := range j.Stages {
-			done, total = done+s.Succeeded, total+s.Total
+			done, total = done+uint64(s.Succeeded), total+uint64(s.Total)
 		}
-		tasks := strconv.Itoa(int(done)) + "/" + strconv.Itoa(int(total))
+		if j.Tasks != nil {
+			done, total = j.Tasks.ended(), j.Tasks.total()
+		}
+		tasks := fmt.Sprintf("%d/%d", done, total)
 		rows = append(rows, []string{j.Job, j.Name, j.State, tasks, formatMillis(j.TookMS), j.Owner})
 	}
 	return writeTable(a.stdout, "JOB NAME STATE TASKS TOOK OWNER", rows)

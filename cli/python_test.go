@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,13 +22,13 @@ type stranger struct {
 }
 
 // python runs the client of another language.
-func (co *live) python(h *home, program, input string) stranger {
+func (co *live) python(h *home, input string, job ...string) stranger {
 	co.t.Helper()
 	script, err := filepath.Abs(filepath.Join("..", "testdata", "client.py"))
 	if err != nil {
 		co.t.Fatal(err)
 	}
-	cmd := exec.Command("python3", script, co.tcp, h.path("state/token"), program)
+	cmd := exec.Command("python3", append([]string{script, co.tcp, h.path("state/token")}, job...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 	_ = cmd.Run() // the exit code says it
@@ -51,14 +52,14 @@ func TestPythonClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := co.python(h, "wordcount", input)
+		got := co.python(h, input, "wordcount")
 		if got.code != 0 || got.stdout != want.String() || got.stderr != "" {
 			t.Errorf("%s: got exit code %d, %.80q and %q, want %.80q", name, got.code, got.stdout,
 				got.stderr, want.String())
 		}
 	}
 	// A reply that needs further credit.
-	if got := co.python(h, "sort", manyLines); got.code != 0 || got.stdout != manyLines {
+	if got := co.python(h, manyLines, "sort"); got.code != 0 || got.stdout != manyLines {
 		t.Errorf("sort: got exit code %d, %d bytes and %q, want %d bytes", got.code, len(got.stdout),
 			got.stderr, len(manyLines))
 	}
@@ -70,7 +71,7 @@ func TestPythonClient(t *testing.T) {
 		{"nosuch", "x\n", fanfold.ExitUsage, []string{"nosuch"}},
 		{"sum", "a\t1\nb\tmany\n", fanfold.ExitFailed, []string{"many", "input -"}},
 	} {
-		got := co.python(h, tt.program, tt.input)
+		got := co.python(h, tt.input, tt.program)
 		if got.code != tt.code || got.stdout != "" {
 			t.Errorf("%s: got exit code %d and %q, want %d and nothing; stderr:\n%s", tt.program,
 				got.code, got.stdout, tt.code, got.stderr)
@@ -83,4 +84,35 @@ func TestPythonClient(t *testing.T) {
 	}
 	co.end()
 	h.checkNothingLeft()
+}
+
+// TestPythonStream checks that the specification is enough to have tasks worked on, too.
+func TestPythonStream(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not here")
+	}
+	h := newHome(t)
+	co := h.coordinator("--slots", "2")
+	for name, input := range map[string]string{
+		"nothing": "", "a task": "one\n", "binary": "a\x00b \xff\r\n\n\n", "many": manyLines,
+	} {
+		got := co.python(h, input, "stream", "echo")
+		if got.code != 0 || sortedLines(got.stdout) != sortedLines(input) || got.stderr != "" {
+			t.Errorf("%s: got exit code %d, %.80q and %q, want %.80q", name, got.code, got.stdout,
+				got.stderr, input)
+		}
+	}
+	got := co.python(h, "join red ann 5\nnonsense\n", "stream", "rank")
+	if got.code != fanfold.ExitUsage || !strings.Contains(got.stderr, "task 2") ||
+		!strings.Contains(got.stderr, "nonsense") {
+		t.Errorf("a task that fails: got exit code %d and %q", got.code, got.stderr)
+	}
+	co.end()
+	h.checkNothingLeft()
+}
+
+func sortedLines(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }

@@ -33,6 +33,10 @@ func (a *app) printJob(info protocol.JobInfo) error {
 		{"job", j.Job}, {"name", j.Name}, {"program", j.Program}, {"owner", j.Owner},
 		{"state", j.State}, {"took", formatMillis(j.TookMS)},
 	}
+	if j.Tasks != nil {
+		rows = append(rows, []string{"tasks", j.Tasks.String()})
+		j.Stages = nil // they say less of the same
+	}
 	for _, s := range j.Stages {
 		rows = append(rows, []string{s.Stage, fmt.Sprintf("%d of %d, %d running, %d failed attempts",
 			s.Succeeded, s.Total, s.Running, s.Failures)})

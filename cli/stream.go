@@ -187,7 +187,7 @@ func (a *app) feed(
 	ctx context.Context, c *client.Client, f *streamFlags, spec client.StreamSpec,
 	route func([]byte) ([]byte, bool),
 ) error {
-	s, err := c.Open(ctx, spec)
+	s, err := open(ctx, c, spec)
 	if err != nil {
 		return err
 	}
@@ -195,9 +195,37 @@ func (a *app) feed(
 		fmt.Fprintf(a.stderr, "%[1]s: job %[2]s; after this command: %[1]s stream --attach %[2]s\n",
 			a.name, s.Job())
 	}
-	x := &exchange{app: a, stream: s, flags: f, route: route, ids: map[uint64][]byte{}}
-	x.isTalk = isTerminal(a.stdin) && isTerminal(a.stdout)
+	x := a.newExchange(s, f, newTaskNames(f.json, 0))
+	x.route, x.isKept = route, f.keep > 0
 	return x.run(ctx)
+}
+
+// open opens a stream, which ends with ctx unless it is kept.
+func open(ctx context.Context, c *client.Client, spec client.StreamSpec) (*client.Stream, error) {
+	if !spec.Open.Keep {
+		return c.Open(ctx, spec)
+	}
+	ctx, opened := outliving(ctx)
+	defer opened()
+	return c.Open(ctx, spec)
+}
+
+// outliving gives a context that does not end with ctx from the call of opened on.
+func outliving(ctx context.Context) (outer context.Context, opened func() bool) {
+	outer, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	return outer, context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
+}
+
+// newExchange makes an exchange, with a prompt where somebody sits at all ends of it.
+func (a *app) newExchange(s *client.Stream, f *streamFlags, names *taskNames) *exchange {
+	x := &exchange{app: a, stream: s, flags: f, names: names}
+	if isTerminal(a.stdin) && isTerminal(a.stdout) && isTerminal(a.stderr) {
+		x.talk = &talk{w: a.stderr}
+		if !a.quiet {
+			fmt.Fprintf(a.stderr, talkWelcome, a.name)
+		}
+	}
+	return x
 }
 
 // resume takes up a kept stream: the results that are left are printed.
@@ -210,13 +238,27 @@ func (a *app) resume(ctx context.Context, f *streamFlags, args []string) error {
 		return usagef("read flags", "--attach %q: %w", f.attach, err)
 	}
 	return a.withClient(ctx, func(c *client.Client) error {
-		s, err := c.Resume(ctx, id)
+		since := uint64(time.Now().UnixNano()) // the client's tags begin with the time
+		outer, opened := outliving(ctx)
+		s, err := c.Resume(outer, id)
+		opened()
 		if err != nil {
-			return err
+			return a.notResumed(err)
 		}
-		x := &exchange{app: a, stream: s, flags: f, ids: map[uint64][]byte{}}
+		x := a.newExchange(s, f, newTaskNames(f.json, since))
+		x.isKept = true
 		return x.run(ctx)
 	})
+}
+
+// notResumed adds what to do to an error of taking up a stream.
+func (a *app) notResumed(err error) error {
+	e := asError(err)
+	if e.Kind == fanfold.KindNotFound && e.Hint == "" {
+		e.Hint = "only what was opened with --keep can be taken up, for that long; " + a.name +
+			" jobs lists the jobs"
+	}
+	return e
 }
 
 // isTerminal reports whether somebody sits at the other end.
@@ -225,7 +267,9 @@ func isTerminal(f any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// errTasksFailed is the end of a stream that went to its end, but not all of whose tasks succeeded.
+// errTasks is in the error of a stream that went to its end, but not all of whose tasks succeeded.
+var errTasks = errors.New("tasks failed")
+
 func errTasksFailed(failed, all int) error {
-	return fanfold.Errorf(fanfold.KindUser, "", "%d of %d tasks failed", failed, all)
+	return fanfold.Errorf(fanfold.KindUser, "", "%d of %d %w", failed, all, errTasks)
 }

@@ -27,6 +27,47 @@ type jobLine struct {
 	Reply    int64         `json:"reply_bytes"`
 	Error    string        `json:"error,omitempty"`
 	Counters []counterLine `json:"counters,omitempty"`
+	Tasks    *taskLine     `json:"tasks,omitempty"` // of an open job
+}
+
+// taskLine are the tasks of an open job by state, what was repeated, and what came too late.
+type taskLine struct {
+	Waiting   uint64 `json:"waiting"`
+	Queued    uint64 `json:"queued"`
+	Running   uint64 `json:"running"`
+	Succeeded uint64 `json:"succeeded"`
+	Failed    uint64 `json:"failed"`
+	TimedOut  uint64 `json:"timed_out"`
+	Cancelled uint64 `json:"cancelled"`
+	Lost      uint64 `json:"lost"`
+	Retried   uint64 `json:"retried"`
+	Late      uint64 `json:"late"`
+}
+
+// ended is how many tasks have a result.
+func (t *taskLine) ended() uint64 {
+	return t.Succeeded + t.Failed + t.TimedOut + t.Cancelled + t.Lost
+}
+
+// total is how many tasks there are.
+func (t *taskLine) total() uint64 { return t.Waiting + t.Queued + t.Running + t.ended() }
+
+// String has what every stream has, and of the rest what there is.
+func (t *taskLine) String() string {
+	text := fmt.Sprintf("%d of %d succeeded, %d running, %d queued", t.Succeeded, t.total(),
+		t.Running, t.Queued)
+	for _, more := range []struct {
+		n    uint64
+		name string
+	}{
+		{t.Waiting, "waiting for another attempt"}, {t.Failed, "failed"}, {t.TimedOut, "timed out"},
+		{t.Cancelled, "cancelled"}, {t.Lost, "lost"}, {t.Retried, "retried"}, {t.Late, "late"},
+	} {
+		if more.n > 0 {
+			text += fmt.Sprintf(", %d %s", more.n, more.name)
+		}
+	}
+	return text
 }
 
 type counterLine struct {
@@ -44,6 +85,9 @@ func jobLineOf(j protocol.JobInfo) jobLine {
 	}
 	for _, c := range j.Counters {
 		line.Counters = append(line.Counters, counterLine(c))
+	}
+	for _, t := range j.Tasks {
+		line.Tasks = (*taskLine)(&t)
 	}
 	return line
 }

@@ -64,6 +64,9 @@ func (f *Failure) Err() *fanfold.Error {
 	if f.Message != "" {
 		e.Err = errors.New(f.Message)
 	}
+	if e.Hint == "" && f.Retry > 0 {
+		e.Hint = "try again in " + duration(int64(f.Retry)).String()
+	}
 	return e
 }
 
