@@ -23,6 +23,10 @@ type sample struct {
 	Tasks int64         `json:"tasks,omitempty"`
 	P50   time.Duration `json:"p50_ns,omitempty"`
 	P99   time.Duration `json:"p99_ns,omitempty"`
+
+	Longest   time.Duration `json:"longest_ns,omitempty"`
+	BytesEach int64         `json:"bytes_each,omitempty"` // memory of the server, by task or client
+	BytesLeft int64         `json:"bytes_left,omitempty"` // of these, when all is over
 }
 
 // compete lets contestants run in turns: one round that does not count, and then runs rounds. It

@@ -90,6 +90,10 @@ func measureRow(
 		return err
 	}
 	for _, c := range contests {
+		runs := runs
+		if c.rounds > 0 {
+			runs = min(runs, c.rounds)
+		}
 		results, err := compete(ctx, c.contestants, runs, b.measure)
 		if err != nil {
 			return err

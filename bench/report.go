@@ -20,6 +20,7 @@ type report struct {
 	Results   []result `json:"results"`
 
 	columns []column
+	own     bool // the programs have measured themselves
 }
 
 // result is what came out for one contestant; without samples it did not compete.
@@ -32,6 +33,8 @@ type result struct {
 	Peak    spread   `json:"peak_rss_bytes"`
 	Ratio   float64  `json:"ratio"` // of its time to that of the reference, per byte if Bytes is set
 	Samples []sample `json:"samples"`
+
+	P50Ratio float64 `json:"p50_ratio,omitempty"` // the same, of the latency of one at a time
 }
 
 func newReport(c contest, runs int, samples [][]sample, m machine, versions []string) report {
@@ -42,8 +45,9 @@ func newReport(c contest, runs int, samples [][]sample, m machine, versions []st
 	if r.columns == nil {
 		r.columns = processColumns
 	}
-	var reference float64
+	var reference, p50 float64
 	for i, one := range c.contestants {
+		r.own = r.own || one.measured != nil
 		res := result{Name: one.name, Missing: one.missing, Bytes: one.bytes, Samples: samples[i]}
 		if len(samples[i]) > 0 {
 			res.Wall = spreadBy(samples[i], func(s sample) int64 { return int64(s.Wall) })
@@ -51,7 +55,7 @@ func newReport(c contest, runs int, samples [][]sample, m machine, versions []st
 			res.Peak = spreadBy(samples[i], func(s sample) int64 { return s.Peak })
 		}
 		if one.name == c.reference {
-			reference = res.cost()
+			reference, p50 = res.cost(), res.p50()
 		}
 		r.Results = append(r.Results, res)
 	}
@@ -59,12 +63,23 @@ func newReport(c contest, runs int, samples [][]sample, m machine, versions []st
 		if reference > 0 {
 			r.Results[i].Ratio = r.Results[i].cost() / reference
 		}
+		if p50 > 0 {
+			r.Results[i].P50Ratio = r.Results[i].p50() / p50
+		}
 	}
 	return r
 }
 
 // cost is the median of the time: per byte, where contestants may have inputs of several sizes.
 func (r result) cost() float64 { return float64(r.Wall.Median) / float64(max(r.Bytes, 1)) }
+
+// p50 is the median of the median latencies; 0: there are none.
+func (r result) p50() float64 {
+	if len(r.Samples) == 0 {
+		return 0
+	}
+	return float64(spreadBy(r.Samples, func(s sample) int64 { return int64(s.P50) }).Median)
+}
 
 // column is a column of a table.
 type column struct {
@@ -136,11 +151,11 @@ func timeText(ns int64) string {
 
 // notes are the lines below a table.
 func (r report) notes() []string {
-	notes := []string{
-		fmt.Sprintf("Medians of %d runs in turns, after one to warm up. CPU is that of all processes; "+
-			"peak RSS that of the largest one.", r.Runs),
-		"Machine: " + r.Machine.String() + ".",
+	first := fmt.Sprintf("Medians of %d runs in turns, after one to warm up.", r.Runs)
+	if !r.own {
+		first += " CPU is that of all processes; peak RSS that of the largest one."
 	}
+	notes := []string{first, "Machine: " + r.Machine.String() + "."}
 	if len(r.Versions) > 0 {
 		notes = append(notes, "Versions: "+strings.Join(r.Versions, "; ")+".")
 	}

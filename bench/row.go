@@ -23,6 +23,7 @@ type contest struct {
 	reference   string // the name of the contestant that the others are compared with
 	contestants []contestant
 	columns     []column // of its table; nil: those of processColumns
+	rounds      int      // most that are measured; 0: any number
 }
 
 // contestant is a program in a contest.

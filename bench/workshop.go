@@ -112,7 +112,7 @@ func (b *workshop) versions(ctx context.Context, contestants []contestant) []str
 		}
 		// Some print it and fail.
 		text, _ := exec.CommandContext(ctx, c.version[0], c.version[1:]...).CombinedOutput()
-		line, _, _ := strings.Cut(string(text), "\n")
+		line, _, _ := strings.Cut(strings.TrimLeft(string(text), "\n"), "\n")
 		lines = append(lines, c.name+": "+strings.TrimSpace(line))
 	}
 	return lines

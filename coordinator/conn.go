@@ -77,7 +77,7 @@ func (s *Server) read(p *peer) error {
 			return err
 		}
 		err := b.parse(p)
-		s.batches <- b
+		s.owner.offer(b)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/fanfold/fanfold"
@@ -14,8 +15,17 @@ import (
 // more.
 const turnMax = 256
 
-// owner holds all state of a Server. Its goroutine is run; everything else posts to it.
+// inlineMax is up to how many messages of a batch its reader takes itself, if the owner rests: that
+// saves what it takes to wake the owner. Of more, the reader had better read on meanwhile.
+const inlineMax = 16
+
+// owner holds all state of a Server. Whoever has its turn may touch it: the goroutine that run is,
+// for all that is posted, or a reader, for a batch of its own that is short.
 type owner struct {
+	turn  sync.Mutex // guards all of it
+	timer *time.Timer
+	due   scheduler.Time // when timer fires; 0: it has fired
+
 	srv *Server
 	cfg *Config
 	log hclog.Logger
@@ -87,7 +97,7 @@ type owner struct {
 func newOwner(s *Server) *owner {
 	return &owner{
 		srv: s, cfg: &s.cfg, log: s.cfg.Log, ctx: s.ctx, start: time.Now(),
-		state: scheduler.New(s.cfg.Scheduler), crcs: newCRCTable(),
+		state: scheduler.New(s.cfg.Scheduler), crcs: newCRCTable(), timer: time.NewTimer(0),
 		peers:   map[uint64]*peer{},
 		workers: map[fanfold.WorkerID]*worker{}, byName: map[string]*worker{},
 		images:  images{byHash: map[string]uint32{}},
@@ -109,25 +119,76 @@ func (o *owner) number() uint64 {
 
 // run takes what comes until quit is closed. It flushes when nothing is left to read.
 func (o *owner) run(quit <-chan struct{}) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	defer o.timer.Stop()
 	for {
+		var b *batch
+		var f func(*owner)
 		select {
-		case b := <-o.srv.batches:
-			o.take(b)
-		case f := <-o.srv.posts:
-			f(o)
-		case <-timer.C:
+		case b = <-o.srv.batches:
+		case f = <-o.srv.posts:
+		case <-o.timer.C:
 		case <-quit:
 			return
 		}
-		o.more()
-		if !o.closed {
-			o.tick()
-			o.flush()
-			o.maybeClosed()
-		}
-		timer.Reset(o.until())
+		o.runTurn(b, f)
+	}
+}
+
+// runTurn is one turn of run: with a batch, with what was posted, or because it is time.
+func (o *owner) runTurn(b *batch, f func(*owner)) {
+	o.turn.Lock()
+	defer o.turn.Unlock()
+	switch {
+	case b != nil:
+		o.take(b)
+	case f != nil:
+		f(o)
+	default:
+		o.due = 0
+	}
+	o.more()
+	if !o.closed {
+		o.tick()
+		o.flush()
+		o.maybeClosed()
+	}
+	o.arm()
+}
+
+// offer gives a batch to the owner, in a turn of its own if the owner rests. Nothing of the same
+// peer may be on its way to the owner then: messages keep their order.
+func (o *owner) offer(b *batch) {
+	p := b.from
+	if len(b.order) > inlineMax || len(p.free) < batchesPerPeer-1 || !o.takeHere(b) {
+		o.srv.batches <- b
+	}
+}
+
+// takeHere is a turn of a reader, which may take one batch. False says that it may not just now.
+func (o *owner) takeHere(b *batch) bool {
+	if !o.turn.TryLock() {
+		return false
+	}
+	defer o.turn.Unlock()
+	if o.closing {
+		return false
+	}
+	o.take(b)
+	if len(o.srv.batches) > 0 {
+		return true // run takes these, and does the rest
+	}
+	o.tick()
+	o.flush()
+	o.arm()
+	return true
+}
+
+// arm sets the timer, if it would fire too late.
+func (o *owner) arm() {
+	now := o.now()
+	if due := now + o.until(now); o.due == 0 || due < o.due {
+		o.due = due
+		o.timer.Reset(time.Duration(due - now))
 	}
 }
 
@@ -303,7 +364,7 @@ func (o *owner) tick() {
 }
 
 // until is how long the owner may wait for something to come.
-func (o *owner) until() time.Duration {
+func (o *owner) until(now scheduler.Time) scheduler.Time {
 	due := o.tidied + tidyInterval
 	if next := o.state.Next(); next != 0 && len(o.ledger.gated) == 0 {
 		due = min(due, next)
@@ -320,5 +381,5 @@ func (o *owner) until() time.Duration {
 	if len(o.feeding) > 0 {
 		due = 0
 	}
-	return time.Duration(max(0, due-o.now()))
+	return max(0, due-now)
 }

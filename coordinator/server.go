@@ -18,6 +18,7 @@ var errClosed = fanfold.Errorf(fanfold.KindUnreachable, "serve", "the coordinato
 // Server is a coordinator. Its methods are safe for concurrent use.
 type Server struct {
 	cfg     Config
+	owner   *owner
 	batches chan *batch       // from readers to the owner; never closed
 	posts   chan func(*owner) // from anywhere to the owner; never closed
 	ctx     context.Context   // ends when the owner closes the Server
@@ -49,6 +50,7 @@ func New(cfg Config) *Server {
 		close(quit)
 	}()
 	o := newOwner(s)
+	s.owner = o
 	s.work.Add(1)
 	go func() {
 		defer close(s.ended)

@@ -34,7 +34,7 @@ func beanstalkWork(address string) error {
 		} else if err != nil {
 			return nil
 		}
-		if _, err := out.Put(task[:answerBytes], 1, 0, longest); err != nil {
+		if _, err := out.Put(answer(task), 1, 0, longest); err != nil {
 			return nil
 		}
 		if err := c.Delete(id); err != nil {

@@ -3,11 +3,41 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 )
 
-// The physical floor: a worker at the other end of a TCP connection, and nothing between.
+// The physical floor: a worker at the other end of a TCP connection, or of two pipes, and nothing
+// between. It answers with 8 bytes whatever the task has.
+
+const pipe = "pipe"
+
+// pipeWork is a worker on the standard streams.
+func pipeWork(string) error {
+	echo(os.Stdin, os.Stdout)
+	return nil
+}
+
+// pipeSend starts a worker and sends it the tasks.
+func pipeSend(address string, l load) error {
+	c := exec.Command("/proc/self/exe", "-system", pipe, "-worker", address)
+	w, err := c.StdinPipe()
+	if err != nil {
+		return err
+	}
+	r, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	err = exchange(r, w, l)
+	return errors.Join(err, w.Close(), c.Wait())
+}
 
 func echoWork(address string) error {
 	l, err := net.Listen("tcp", address)
@@ -19,25 +49,27 @@ func echoWork(address string) error {
 		if err != nil {
 			return err
 		}
-		go echoServe(c)
+		go func() {
+			defer c.Close()
+			echo(c, c)
+		}()
 	}
 }
 
-func echoServe(c net.Conn) {
-	defer c.Close()
-	r, w := bufio.NewReaderSize(c, 64<<10), bufio.NewWriterSize(c, 64<<10)
+// echo answers until it can read no more.
+func echo(in io.Reader, out io.Writer) {
+	r, w := bufio.NewReaderSize(in, 64<<10), bufio.NewWriterSize(out, 64<<10)
 	var head [4]byte
-	var task []byte
+	task := make([]byte, answerBytes)
 	for {
 		if _, err := io.ReadFull(r, head[:]); err != nil {
 			return
 		}
 		n := int(binary.BigEndian.Uint32(head[:]))
-		if cap(task) < n {
+		if len(task) < n {
 			task = make([]byte, n)
 		}
-		task = task[:n]
-		if _, err := io.ReadFull(r, task); err != nil {
+		if _, err := io.ReadFull(r, task[:n]); err != nil {
 			return
 		}
 		w.Write(task[:answerBytes])
@@ -53,9 +85,14 @@ func echoSend(address string, l load) error {
 		return err
 	}
 	defer c.Close()
+	return exchange(c, c, l)
+}
+
+// exchange sends the tasks and takes the answers.
+func exchange(in io.Reader, out io.Writer, l load) error {
 	places, failed := newWindow(l.depth), make(chan error, 1)
 	go func() {
-		w := bufio.NewWriterSize(c, 64<<10)
+		w := bufio.NewWriterSize(out, 64<<10)
 		head := binary.BigEndian.AppendUint32(nil, uint32(len(l.payload)))
 		for range l.tasks {
 			select {
@@ -69,7 +106,7 @@ func echoSend(address string, l load) error {
 		}
 		failed <- w.Flush()
 	}()
-	r := bufio.NewReaderSize(c, 64<<10)
+	r := bufio.NewReaderSize(in, 64<<10)
 	var answer [answerBytes]byte
 	for range l.tasks {
 		if _, err := io.ReadFull(r, answer[:]); err != nil {

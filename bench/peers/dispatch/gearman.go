@@ -95,7 +95,7 @@ func gearmanWork(address string) error {
 		case jobAssign:
 			handle, task := cutZero(body)
 			_, task = cutZero(task)
-			g.put(workComplete, handle, task[:answerBytes])
+			g.put(workComplete, handle, answer(task))
 			g.put(grabJob)
 		}
 		g.w.Flush()

@@ -27,6 +27,8 @@ const workers = 2
 // answerBytes is how much of a task its answer has.
 const answerBytes = 8
 
+func answer(task []byte) []byte { return task[:min(answerBytes, len(task))] }
+
 // system is a dispatcher of tasks.
 type system struct {
 	server func(address, dir string) *exec.Cmd // nil: it has none, the workers are asked directly
@@ -39,6 +41,7 @@ var systems = map[string]system{
 	"beanstalkd": {beanstalkServer, beanstalkWork, beanstalkSend},
 	"nats":       {natsServer, natsWork, natsSend},
 	"tcp-echo":   {nil, echoWork, echoSend},
+	pipe:         {nil, pipeWork, pipeSend},
 }
 
 // load is what is to be sent: so many tasks, at most depth of them unanswered at a time. answered
@@ -66,7 +69,7 @@ func main() {
 }
 
 func run() error {
-	name := flag.String("system", "", "gearmand, beanstalkd, nats or tcp-echo")
+	name := flag.String("system", "", "gearmand, beanstalkd, nats, tcp-echo or pipe")
 	worker := flag.String("worker", "", "be a worker of the server at this `address`")
 	tasks := flag.Int("tasks", 100000, "`number` of tasks")
 	depth := flag.Int("depth", 4096, "tasks that are not answered at a time")
@@ -78,8 +81,8 @@ func run() error {
 		return fmt.Errorf("no system %q", *name)
 	case *worker != "":
 		return s.work(*worker)
-	case *tasks < 1 || *depth < 1 || *size < answerBytes:
-		return errors.New("want a task, a depth of one and a payload of 8 bytes at least")
+	case *tasks < 1 || *depth < 1 || *size < 0:
+		return errors.New("want a task and a depth of one at least")
 	}
 	f, err := measure(*name, s, load{tasks: *tasks, depth: *depth, payload: make([]byte, *size)})
 	if err != nil {
@@ -118,6 +121,9 @@ func measure(name string, s system, l load) (f figures, err error) {
 		}
 	}
 	for range workers {
+		if name == pipe {
+			break // whoever sends starts it
+		}
 		c := exec.Command("/proc/self/exe", "-system", name, "-worker", address)
 		c.Stderr = os.Stderr
 		if err := c.Start(); err != nil {
@@ -128,8 +134,10 @@ func measure(name string, s system, l load) (f figures, err error) {
 			break // one process has the address
 		}
 	}
-	if err := reachable(address); err != nil {
-		return f, err
+	if name != pipe {
+		if err := reachable(address); err != nil {
+			return f, err
+		}
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)

@@ -26,7 +26,7 @@ func natsWork(address string) error {
 	gone := make(chan struct{})
 	c.SetClosedHandler(func(*nats.Conn) { close(gone) })
 	if _, err := c.QueueSubscribe(natsSubject, "workers", func(m *nats.Msg) {
-		_ = m.Respond(m.Data[:answerBytes])
+		_ = m.Respond(answer(m.Data))
 	}); err != nil {
 		return err
 	}
