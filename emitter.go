@@ -121,7 +121,15 @@ func (e *Emitter) put(key []byte) int {
 	k0, k1 := keyWords(key)
 	b.K0[i], b.K1[i] = k0, k1
 	b.Hash[i] = HashKey(k0, k1, key)
-	b.Off[i], b.KeyLen[i] = uint32(len(b.Bytes)), uint32(len(key))
+	off := len(b.Bytes)
+	b.Off[i], b.KeyLen[i] = uint32(off), uint32(len(key))
+	if len(key) <= 16 && cap(b.Bytes)-off >= 16 { // two stores are less than a copy
+		room := b.Bytes[off : off+16]
+		binary.LittleEndian.PutUint64(room, k0)
+		binary.LittleEndian.PutUint64(room[8:], k1)
+		b.Bytes = b.Bytes[:off+len(key)]
+		return i
+	}
 	b.Bytes = append(b.Bytes, key...)
 	return i
 }
@@ -145,6 +153,11 @@ func HashKey(k0, k1 uint64, key []byte) uint64 {
 	if len(key) <= 16 {
 		return h
 	}
+	return hashRest(h, key)
+}
+
+// hashRest goes on with the hash of a key of more than 16 bytes behind those.
+func hashRest(h uint64, key []byte) uint64 {
 	for i := 16; i+8 <= len(key); i += 8 {
 		h = mix(h, binary.LittleEndian.Uint64(key[i:]))
 	}

@@ -2,7 +2,9 @@ package fanfold
 
 import (
 	"bytes"
+	"encoding/binary"
 	"iter"
+	"math/bits"
 	"unicode"
 	"unicode/utf8"
 )
@@ -11,21 +13,41 @@ import (
 // (space, \t, \n, \v, \f and \r). Without a word left, word is empty and rest nil. Like the other
 // tokenizers it copies nothing: what it returns points into b.
 func NextWord(b []byte) (word, rest []byte) {
-	i := 0
-	for i < len(b) && isSpace(b[i]) {
-		i++
+	start := 0
+	for start < len(b) && isSpace(b[start]) {
+		start++
 	}
-	start := i
+	if start == len(b) {
+		return nil, nil
+	}
+	i := start + 1
+	for ; i+8 <= len(b); i += 8 {
+		if found := spaces(binary.LittleEndian.Uint64(b[i:])); found != 0 {
+			i += bits.TrailingZeros64(found) / 8
+			return b[start:i], b[i:]
+		}
+	}
 	for i < len(b) && !isSpace(b[i]) {
 		i++
-	}
-	if start == i {
-		return nil, nil
 	}
 	return b[start:i], b[i:]
 }
 
 func isSpace(c byte) bool { return c == ' ' || c-'\t' < 5 }
+
+// spaces sets the top bit of each of eight bytes that isSpace, and clears all other bits.
+func spaces(w uint64) uint64 {
+	const (
+		each   = 0x0101010101010101
+		bottom = 0x7f * each // without the top bits, no byte carries into the next
+		tab    = (0x80 - '\t') * each
+		behind = (0x80 - '\r' - 1) * each
+	)
+	low := w & bottom
+	control := (low + tab) &^ (low + behind)
+	blank := ^((low ^ ' '*each) + bottom)
+	return (control | blank) &^ w &^ bottom
+}
 
 // NextLetters cuts the first maximal run of Unicode letters off b. Everything else separates, bytes
 // that are not UTF-8 included. Without a letter left, word is empty and rest nil.

@@ -66,6 +66,34 @@ func TestTokenizers(t *testing.T) {
 	})
 }
 
+// TestNextWordLikeTheTwin has words of more than eight bytes, and every byte beside white space.
+func TestNextWordLikeTheTwin(t *testing.T) {
+	near := rapid.SampledFrom([]byte(" \t\n\v\f\r\x08\x0e\x1f!\x80\x89\x8d\xa0\xff\x00ab"))
+	letter := rapid.SampledFrom([]byte("abc\xa0"))
+	rapid.Check(t, func(t *rapid.T) {
+		var text []byte
+		for range rapid.IntRange(0, 6).Draw(t, "pieces") {
+			text = append(text, rapid.SliceOfN(near, 0, 10).Draw(t, "near")...)
+			text = append(text, rapid.SliceOfN(letter, 0, 30).Draw(t, "word")...)
+		}
+		got := collect(fanfold.Words(text[:len(text):len(text)]))
+		var want []string
+		start := 0
+		for i, c := range append(text, ' ') {
+			if strings.IndexByte(" \t\n\v\f\r", c) < 0 {
+				continue
+			}
+			if start < i {
+				want = append(want, string(text[start:i]))
+			}
+			start = i + 1
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("words of %q: got %q, want %q", text, got, want)
+		}
+	})
+}
+
 // bytewise makes each byte a character of its own, and unbytewise undoes it.
 func bytewise(text string) string {
 	var runes []rune

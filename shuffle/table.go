@@ -65,7 +65,7 @@ func newTable(c Config, m *meter) *table {
 }
 
 func (t *table) setSlots(n int) {
-	t.slots, t.mask, t.full = make([]slot, n), uint64(n-1), n/2
+	t.slots, t.mask, t.full = newSlots(n), uint64(n-1), n/2
 }
 
 // Flush folds in a batch.
@@ -80,8 +80,13 @@ func (t *table) Flush(b *fanfold.Batch) error {
 			return err
 		}
 	}
-	for i := range b.Len {
-		s := t.lookup(b, i)
+	for i := range min(b.Len, fanfold.BatchLen) {
+		// Most records are of short keys in the slot that they hash to.
+		s := &t.slots[b.Hash[i]&t.mask]
+		if size := b.KeyLen[i] + 1; s.size != size || s.k0 != b.K0[i] || s.k1 != b.K1[i] ||
+			size > inlineKey+1 {
+			s = t.lookup(b, i)
+		}
 		if s != nil && t.take(s, b.N[i]) {
 			continue
 		}
