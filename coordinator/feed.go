@@ -20,6 +20,7 @@ const (
 // of paths has to be listed before what is behind it can be numbered.
 type feed struct {
 	splitSize int64    // that the job asks for; 0: by the inputs
+	wide      bool     // see planner
 	paths     []string // of the last group, which may still grow
 	pathBytes int      // of all paths
 	pathCount int
@@ -115,8 +116,8 @@ func (o *owner) advance(j *job) {
 // list plans the tasks for a group of paths.
 func (o *owner) list(j *job, paths []string) {
 	p := planner{
-		store: o.cfg.Storage, splitSize: j.feed.splitSize, slots: o.slotCount(),
-		tasksMax: o.cfg.Limits.TasksMax - len(j.splits),
+		store: o.cfg.Storage, splitSize: j.feed.splitSize, wide: j.feed.wide,
+		slots: o.slotCount(), tasksMax: o.cfg.Limits.TasksMax - len(j.splits),
 	}
 	async(o, j.ctx, func(ctx context.Context) (plan, error) {
 		return p.plan(ctx, paths)

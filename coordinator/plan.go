@@ -14,6 +14,7 @@ import (
 const (
 	splitBytesMin  = 1 << 20   // below it a split is not worth a task, unless the job says so
 	tasksPerSlot   = 4         // so many map tasks per slot are aimed at, to even out their lengths
+	wideBytesMax   = 256 << 20 // of a split that is wide: what an attempt that fails has to repeat
 	fileCost       = 16 << 10  // opening a file costs as much as reading so many bytes
 	rangesMax      = 1024      // of a split
 	rangeNamesMax  = 256 << 10 // bytes of all names in a split: it travels in one control frame
@@ -41,6 +42,7 @@ type plan struct {
 type planner struct {
 	store     storage.Driver
 	splitSize int64 // bytes; 0: by the size of the inputs
+	wide      bool  // the first splits are larger, see cutter.target
 	slots     int
 	tasksMax  int
 }
@@ -82,8 +84,8 @@ func inputError(name string, err error) error {
 	return e
 }
 
-// cut makes splits: a plain file larger than the split size is cut into equal ranges, smaller ones
-// share a split with their neighbours, a compressed one has its own.
+// cut makes splits: a plain file larger than the split size is cut into ranges, equal ones unless
+// they are wide, smaller ones share a split with their neighbours, a compressed one has its own.
 func (p planner) cut(found []input, cost int64) (plan, error) {
 	size := p.splitSize
 	if size == 0 {
@@ -91,6 +93,12 @@ func (p planner) cut(found []input, cost int64) (plan, error) {
 		size = min(fanfold.DefaultSplitSize, max(splitBytesMin, each))
 	}
 	c := cutter{size: size, names: rangeNamesMax}
+	if p.wide && p.splitSize == 0 {
+		c.slots = int64(max(1, p.slots))
+		for _, in := range found {
+			c.left += in.Size
+		}
+	}
 	for _, in := range found {
 		if n := pieces(in, size); len(c.splits)+int(n) > p.tasksMax {
 			err := fanfold.Errorf(fanfold.KindTooLarge, "plan map tasks", "more than %d", p.tasksMax)
@@ -115,13 +123,31 @@ func pieces(in input, size int64) int64 {
 type cutter struct {
 	plan
 	size  int64
+	slots int64 // 0: all splits have the same size
+	left  int64 // bytes of inputs that are not in a split yet
+	wide  int64 // size of the wide splits of this round
+	turn  int64 // splits of this round so far
 	open  split
 	cost  int64 // of open
 	names int   // bytes left for the names in open
 }
 
+// target is the size of the split that is open. Where a map task folds, its output is about as much
+// for a long split as for a short one, so in each round the slots share most of what is left. The
+// last splits are short ones, which even out what the slots differ by.
+func (c *cutter) target() int64 {
+	if c.slots == 0 {
+		return c.size
+	}
+	if c.turn == 0 {
+		c.wide = max(c.size, min(wideBytesMax, c.left/c.slots*3/4))
+	}
+	return c.wide
+}
+
 func (c *cutter) add(in input) {
-	n := pieces(in, c.size)
+	size := c.target()
+	n := pieces(in, size)
 	switch {
 	case in.codec != fanfold.Plain:
 		c.flush()
@@ -130,6 +156,16 @@ func (c *cutter) add(in input) {
 		if in.Size >= wholeBytesNote && len(c.whole) < wholeNamesMax {
 			c.whole = append(c.whole, in.Name)
 		}
+	case n > 1 && c.slots > 0:
+		c.flush()
+		from := int64(0)
+		for to := c.target(); to < in.Size; to += c.target() {
+			c.join(in, from, to)
+			c.flush()
+			from = to
+		}
+		c.join(in, from, in.Size)
+		c.flush()
 	case n > 1:
 		c.flush()
 		for i := range n {
@@ -141,7 +177,7 @@ func (c *cutter) add(in input) {
 			c.flush()
 		}
 	default:
-		if c.cost+in.Size > c.size || len(c.open.ranges) == rangesMax || c.names < len(in.Name) {
+		if c.cost+in.Size > size || len(c.open.ranges) == rangesMax || c.names < len(in.Name) {
 			c.flush()
 		}
 		c.join(in, 0, in.Size)
@@ -166,6 +202,9 @@ func (c *cutter) flush() {
 	c.open.ranges = slices.Clip(c.open.ranges)
 	c.splits = append(c.splits, c.open)
 	c.bytes += c.open.bytes
+	if c.left -= c.open.bytes; c.slots > 0 {
+		c.turn = (c.turn + 1) % c.slots
+	}
 	c.open, c.cost, c.names = split{}, 0, rangeNamesMax
 }
 

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/storage/memstore"
 )
 
@@ -84,6 +86,44 @@ func TestPlanHasALimit(t *testing.T) {
 	}
 }
 
+// TestPlanWide has splits that share most of what is left, and small ones at the end.
+func TestPlanWide(t *testing.T) {
+	const mib = 1 << 20
+	tests := []struct {
+		name  string
+		sizes []int64 // bytes of inputs
+		size  int64
+		slots int
+		want  []int64 // bytes of splits
+	}{
+		{"one file", []int64{512 * mib}, 0, 2, []int64{192 * mib, 192 * mib, 64 * mib, 64 * mib}},
+		{"as the job says", []int64{128 * mib}, 64 * mib, 2, []int64{64 * mib, 64 * mib}},
+		{"no wider than the limit", []int64{960 * mib}, 0, 1,
+			[]int64{256 * mib, 256 * mib, 256 * mib, 144 * mib, 48 * mib}},
+		{"small", []int64{mib}, 0, 2, []int64{mib}},
+		{"no slots", []int64{3 * mib}, 0, 0, []int64{2.25 * mib, 0.75 * mib}},
+		{"packed", []int64{mib, mib, 30 * mib, mib, mib}, 0, 2,
+			[]int64{2 * mib, 12.75 * mib, 7.21875 * mib, 7.21875 * mib, 2.8125 * mib, 2 * mib}},
+	}
+	for _, test := range tests {
+		p := planner{splitSize: test.size, wide: true, slots: test.slots, tasksMax: 100}
+		var found []input
+		var cost int64
+		for i, size := range test.sizes {
+			found = append(found, input{Info: storage.Info{Name: fmt.Sprint(i), Size: size}})
+			cost += size
+		}
+		got, err := p.cut(found, cost)
+		var sizes []int64
+		for _, s := range got.splits {
+			sizes = append(sizes, s.bytes)
+		}
+		if err != nil || !slices.Equal(sizes, test.want) {
+			t.Errorf("%s: got %v, %v, want %v", test.name, sizes, err, test.want)
+		}
+	}
+}
+
 func TestPlanCoversEveryByteOnce(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -95,6 +135,12 @@ func TestPlanCoversEveryByteOnce(t *testing.T) {
 			store.Put(name, bytes.Repeat([]byte("x"), int(sizes[name])))
 		}
 		p := planner{store: store, splitSize: 1 + random.Int64N(2000), slots: 2, tasksMax: 1e6}
+		if p.wide = seed%2 == 0; p.wide {
+			p.splitSize, p.slots = 0, 1+random.IntN(4)
+			name := "/in/10-large"
+			sizes[name] = random.Int64N(40 << 20)
+			store.Put(name, bytes.Repeat([]byte("x"), int(sizes[name])))
+		}
 		got, err := p.plan(context.Background(), []string{"/in"})
 		if err != nil {
 			t.Fatal(err)

@@ -116,7 +116,7 @@ func (o *owner) newJob(t *tenant, m *protocol.Submit) (*job, error) {
 		return nil, usagef("program %s takes tasks, not inputs: it is for open jobs", j.spec.Program)
 	}
 	j.stages = resolve(&j.spec, info, o.slotCount())
-	j.feed.splitSize = j.spec.SplitSize
+	j.feed.splitSize, j.feed.wide = j.spec.SplitSize, info.Fold != 0
 	if other := o.writes[j.spec.Output]; other != nil {
 		return nil, fanfold.Errorf(fanfold.KindExists, "open output",
 			"job %s writes to %s", other.id, j.spec.Output)
