@@ -84,6 +84,36 @@ func TestEmitterKeepsWhatItIsGiven(t *testing.T) {
 	})
 }
 
+// TestAddWordsIsALoop compares AddWords with what it says that it does.
+func TestAddWordsIsALoop(t *testing.T) {
+	space := rapid.SampledFrom([]byte(" \t\n\v\f\r"))
+	letter := rapid.SampledFrom([]byte("abc\x00\x08\x0e\x1f!\x7f\x80\x89\x8d\xa0\xff"))
+	rapid.Check(t, func(t *rapid.T) {
+		var text []byte
+		for range rapid.IntRange(0, 40).Draw(t, "pieces") {
+			most := rapid.SampledFrom([]int{3, 10, 20, 100}).Draw(t, "most")
+			text = append(text, rapid.SliceOfN(space, 0, 3).Draw(t, "space")...)
+			text = append(text, rapid.SliceOfN(letter, 0, most).Draw(t, "word")...)
+		}
+		text = text[:len(text):len(text)]
+		n := rapid.Int64().Draw(t, "n")
+		var got, want recorder
+		emit, loop := fanfold.NewEmitter(&got), fanfold.NewEmitter(&want)
+		emit.Emit([]byte("before"), text[:min(len(text), 3)])
+		loop.Emit([]byte("before"), text[:min(len(text), 3)])
+		emit.AddWords(text, n)
+		for word := range fanfold.Words(text) {
+			loop.Add(word, n)
+		}
+		emit.Flush()
+		loop.Flush()
+		if !slices.EqualFunc(got.entries, want.entries, equal) ||
+			!slices.Equal(got.words, want.words) || !slices.Equal(got.bytes, want.bytes) {
+			t.Fatalf("%q: got %+v, want %+v", text, got, want)
+		}
+	})
+}
+
 // equal tells no value from an empty one.
 func equal(a, b entry) bool {
 	return a.key == b.key && a.number == b.number && a.n == b.n && a.hash == b.hash &&

@@ -11,6 +11,9 @@ func WordCount() fanfold.Program {
 		Params: []fanfold.Param{wordsParam},
 		Map: func(t *fanfold.Task) (fanfold.Mapper, error) {
 			next, err := tokenizer(t)
+			if err == nil && t.Param(wordsParam.Name, wordsParam.Default) == wordsParam.Default {
+				return byteWords{}, nil
+			}
 			return wordCounter{next}, err
 		},
 		Fold: fanfold.Count,
@@ -33,6 +36,21 @@ func (m wordCounter) MapBlock(block []byte, _ int64, emit *fanfold.Emitter) erro
 	for word, rest := m.next(block); len(word) > 0; word, rest = m.next(rest) {
 		emit.Add(word, 1)
 	}
+	return nil
+}
+
+// byteWords is a wordCounter whose words are those of fanfold.NextWord.
+type byteWords struct{}
+
+// Map emits the words of one line.
+func (byteWords) Map(rec fanfold.Record, emit *fanfold.Emitter) error {
+	emit.AddWords(rec.Value, 1)
+	return nil
+}
+
+// MapBlock emits the words of a block of lines.
+func (byteWords) MapBlock(block []byte, _ int64, emit *fanfold.Emitter) error {
+	emit.AddWords(block, 1)
 	return nil
 }
 
