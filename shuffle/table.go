@@ -26,7 +26,7 @@ type table struct {
 	order  []slotRef // used while a stream is read
 	runs   *runs
 	peak   int64  // most bytes that were held at a time
-	warm   uint32 // see Flush
+	warm   uint32 // see Flush and touch
 	text   []byte // scratch
 }
 
@@ -347,11 +347,26 @@ type tableRows struct {
 	text    []byte
 }
 
+// rowsAhead is how many slots are touched before the first of them is read.
+const rowsAhead = 32
+
+// touch loads slots, so that their cache misses overlap.
+func (t *table) touch(refs []slotRef) {
+	var warm uint32
+	for i := range refs {
+		warm += t.slots[refs[i].slot].size
+	}
+	t.warm = warm
+}
+
 // next gives the next group.
 func (r *tableRows) next(out *row) (bool, error) {
 	t := r.t
 	if r.i == len(t.order) {
 		return false, nil
+	}
+	if r.i%rowsAhead == 0 {
+		t.touch(t.order[r.i:min(r.i+rowsAhead, len(t.order))])
 	}
 	ref := t.order[r.i]
 	r.i++
