@@ -16,7 +16,7 @@ type Job struct {
 	Overwrite bool   // an existing Output is replaced when the job commits
 
 	Reducers  int   // partitions; 0: the program's, or one per slot
-	SplitSize int64 // bytes of a map task's input; 0: 64 MiB
+	SplitSize int64 // bytes of a map task's input; 0: by the inputs
 	Memory    int64 // bytes for an attempt's buffers; 0: the worker's default
 	Sort      Order
 	Top       int // keep the first Top records of the output; 0: all
