@@ -126,7 +126,7 @@ func (a *app) root() *cobra.Command {
 		a.coordinatorCommand(), a.devCommand(), a.jobsCommand(), a.statusCommand(),
 		a.waitCommand(), a.attachCommand(), a.logsCommand(), a.cancelCommand(),
 		a.workersCommand(), a.statsCommand(), a.drainCommand(), a.reloadCommand(), a.genCommand(),
-		a.versionCommand())
+		a.checkCommand(), a.versionCommand())
 	return root
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -110,17 +109,13 @@ func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
 		SplitSize: int64(f.splitSize), Memory: int64(f.memory), Sort: fanfold.Order(f.sort),
 		Top: f.top, MaxAttempts: f.maxAttempts, ProgressTimeout: f.progressTimeout,
 		TaskTimeout: f.taskTimeout, Deadline: f.deadline, Priority: f.priority,
-		Params: map[string]string{},
 	}
 	if f.json {
 		job.Format = fanfold.FormatJSON
 	}
-	for _, p := range f.params {
-		key, value, _ := strings.Cut(p, "=")
-		if key == "" {
-			return job, nil, usagef("read flags", "-p wants key=value, not %q", p)
-		}
-		job.Params[key] = value
+	var err error
+	if job.Params, err = parseParams(f.params); err != nil {
+		return job, nil, err
 	}
 	if job.Output != "" {
 		path, err := filepath.Abs(job.Output)

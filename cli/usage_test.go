@@ -83,6 +83,7 @@ func TestB28BadValues(t *testing.T) {
 		{"status", "arg"}, {"wait", "arg"}, {"logs", "arg"}, {"cancel", "arg"}, {"attach", "arg"},
 		{"jobs extra", "extra"}, {"workers extra", "extra"}, {"stats extra", "extra"},
 		{"version extra", "extra"}, {"gen", "no kind"}, {"gen nonsense", "nonsense"},
+		{"check", "arg"}, {"check -p =1 -", "key=value"}, {"check -p kye=2 -", `"kye"`},
 	}
 	for _, tt := range tests {
 		args := strings.Fields(tt.args)
