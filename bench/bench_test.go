@@ -32,7 +32,8 @@ func TestUsage(t *testing.T) {
 		want string
 	}{
 		{nil, 2, "wordcount"},
-		{[]string{"sort"}, 2, `no row "sort"`},
+		{[]string{"nonsense"}, 2, `no row "nonsense"`},
+		{[]string{"sort", "-h"}, 0, "-records"},
 		{[]string{"-h"}, 2, "startup"},
 		{[]string{"startup", "-h"}, 0, "-runs"},
 		{[]string{"wordcount", "-size", "1MB"}, 2, "want a number with B, KiB, MiB or GiB"},
