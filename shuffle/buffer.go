@@ -2,9 +2,7 @@ package shuffle
 
 import (
 	"bytes"
-	"cmp"
 	"math/bits"
-	"slices"
 	"strconv"
 
 	"github.com/fanfold/fanfold"
@@ -33,6 +31,7 @@ type rowRef struct {
 
 const (
 	rowRefBytes = 16
+	refBytes    = rowRefBytes + scatterBytes
 	refsMin     = 256 // that a buffer starts with
 
 	arenaBits = 40 // 24 are left for the partition
@@ -107,12 +106,12 @@ func (b *buffer) add(part uint32, prefix uint64, key, value []byte) error {
 
 // held is how many bytes the buffer holds.
 func (b *buffer) held() int64 {
-	return b.arena.bytes + int64(cap(b.refs))*rowRefBytes
+	return b.arena.bytes + int64(cap(b.refs))*refBytes
 }
 
 // needs is how many more it would hold, for a moment at least, with a further row of n bytes.
 func (b *buffer) needs(n int) int64 {
-	return b.arena.grows(n) + int64(b.refsGrowth())*rowRefBytes
+	return b.arena.grows(n) + int64(b.refsGrowth())*refBytes
 }
 
 // refsGrowth is the capacity of the next array of refs: 0 when that of now is enough.
@@ -198,22 +197,10 @@ func (b *buffer) close() {
 	b.free()
 }
 
+// sort puts the refs in the order of partition, key and arrival.
 func (b *buffer) sort() {
-	slices.SortFunc(b.refs, b.compare)
-}
-
-// compare orders two rows by partition, key and arrival.
-func (b *buffer) compare(x, y rowRef) int {
-	if p, q := x.where>>arenaBits, y.where>>arenaBits; p != q {
-		return cmp.Compare(p, q)
-	}
-	if x.prefix != y.prefix {
-		return cmp.Compare(x.prefix, y.prefix)
-	}
-	if c := bytes.Compare(b.keyOf(x), b.keyOf(y)); c != 0 {
-		return c
-	}
-	return cmp.Compare(x.where, y.where)
+	o := order{b: b}
+	o.sort(b.refs, byPart, 0)
 }
 
 func (b *buffer) keyOf(r rowRef) []byte {
