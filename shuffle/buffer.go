@@ -217,14 +217,33 @@ func rowAt(a *arena, r rowRef) []byte {
 
 // bufferRows is the stream of a sorted buffer.
 type bufferRows struct {
-	b *buffer
-	i int
+	b       *buffer
+	i       int
+	touched byte // of no use but to make the loads happen
+}
+
+const (
+	touchAhead     = 16 // rows
+	cacheLineBytes = 64
+)
+
+// touch loads the beginnings of the next rows, which lie anywhere in the arena: loads that do not
+// wait for each other are several times faster than those of one row after the other.
+func (s *bufferRows) touch() {
+	refs := s.b.refs[s.i:]
+	for _, r := range refs[:min(touchAhead, len(refs))] {
+		row := s.b.arena.at(r.where & arenaMask)
+		s.touched += row[0] + row[min(cacheLineBytes, len(row)-1)]
+	}
 }
 
 // next gives the next row.
 func (s *bufferRows) next(r *row) (bool, error) {
 	if s.i == len(s.b.refs) {
 		return false, nil
+	}
+	if s.i%touchAhead == 0 {
+		s.touch()
 	}
 	ref := s.b.refs[s.i]
 	s.i++
