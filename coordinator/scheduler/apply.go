@@ -54,12 +54,11 @@ func (s *State) applySlot(e *Event, out *Out) {
 		s.slotLost(e)
 	case SlotExpired:
 		sl := *s.slots.get(uint32(e.Slot.Index()))
-		sl.expired = true
+		sl.expired, sl.wanted = true, false
 		s.wheel.drop(&sl.timer)
 		s.seat(sl)
-		s.resettle()
-		s.unpark(0)
-		k := out.effect(Kill, e.Seq)
+		s.unpark(nil)
+		k := out.effect(Kill, 0)
 		k.Slot, k.Worker = sl.id, sl.worker
 	case SlotRearmed:
 		sl := *s.slots.get(uint32(e.Slot.Index()))
@@ -67,10 +66,17 @@ func (s *State) applySlot(e *Event, out *Out) {
 		s.arm(sl, e.Until)
 	case Revoked:
 		a := s.attempts.get(e.Attempt.index())
-		a.revoked = true
-		s.about(TakeBack, e.Seq, a.task, e.Attempt.index(), out)
+		j := s.jobOf(s.tasks.get(a.task))
+		if (*s.slots.get(uint32(e.Slot.Index()))).pin(a); a.shard != 0 {
+			j.queues.at(a.shard).recalled = true
+		}
+		s.about(TakeBack, e.Seq, j, a.task, e.Attempt.index(), out)
 	case Suspended:
 		s.suspended(e)
+	case SlotWanted:
+		sl := *s.slots.get(uint32(e.Slot.Index()))
+		sl.wanted, sl.patience = true, e.N
+		s.seat(sl)
 	case Progressed:
 		a := s.attempts.get(e.Attempt.index())
 		a.expires = later(e.At, s.specOf(a).Progress)
@@ -80,7 +86,7 @@ func (s *State) applySlot(e *Event, out *Out) {
 func (s *State) slotOpened(e *Event, out *Out) {
 	sl := &slot{id: e.Slot, worker: e.Worker, image: e.Image, key: e.Key}
 	*s.slots.take(uint64(e.Slot)) = sl
-	s.resettle()
+	s.attract(sl)
 	s.seat(sl)
 	f := out.effect(SlotReady, 0)
 	f.Slot, f.Worker, f.Tag = e.Slot, e.Worker, e.Tag
@@ -94,13 +100,14 @@ func (s *State) slotLost(e *Event) {
 	s.seat(sl)
 	s.wheel.drop(&sl.timer)
 	s.slots.free(i)
-	s.resettle()
-	s.unpark(0)
+	s.scatter(e.Slot)
+	s.unpark(nil)
 }
 
 func (s *State) jobOpened(e *Event, out *Out) {
 	i := e.Job.index()
 	j := &job{id: e.Job, spec: *e.Spec, claim: claim{owner: i, weight: 1}}
+	j.claim.job = j
 	p := &j.spec
 	p.Weight = max(p.Weight, 1)
 	p.Priority = min(p.Priority, classes-1)
@@ -160,12 +167,14 @@ func (s *State) tasksReaped(e *Event, out *Out) {
 		if i == 0 {
 			break
 		}
-		if t := s.tasks.get(i); j.spec.Open {
+		t := s.tasks.get(i)
+		if j.spec.Open {
 			status := j.leftover(j.status)
-			s.about(Reply, e.Seq, i, 0, out).Status = status
+			f := s.about(Reply, e.Seq, j, i, 0, out)
+			f.Status, f.Number = status, t.attempts
 			j.stages[t.stage].answered[status.State()]++
 		}
-		s.forget(j, i)
+		s.forget(j, i, t)
 	}
 	if j.any() != 0 {
 		return

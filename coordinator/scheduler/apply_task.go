@@ -14,7 +14,7 @@ func (s *State) taskQueued(e *Event) {
 	t.job, t.stage, t.state = e.Job.index(), e.Stage, fanfold.Queued
 	t.tag, t.ref = e.Tag, e.Ref
 	t.shard, t.priority, t.until = e.Shard, e.Priority, e.Until
-	s.enter(j, i, false)
+	s.enter(j, i, t, false)
 	if e.Until != 0 {
 		t.deadline = s.wheel.set(e.Until, deadlineTimer|i)
 	}
@@ -31,20 +31,25 @@ func (s *State) assigned(e *Event, out *Out) {
 	t := s.tasks.get(i)
 	j := s.jobOf(t)
 	sl := *s.slots.get(uint32(e.Slot.Index()))
-	s.move(j, i, fanfold.Running, false)
+	s.move(j, i, t, fanfold.Running, false)
 	a := s.attempts.take(uint64(e.Attempt))
 	*a = attempt{
 		slot: e.Slot, task: i, sibling: t.attempt, worker: e.Worker, number: e.Number,
 		cost: uint32(min(e.N, math.MaxUint32)), durable: j.spec.Durable, client: j.spec.Client,
+		job: e.Job, shard: t.shard, loose: t.shard == 0,
 	}
 	t.attempt, t.attempts = k, e.Number
 	if t.shard != 0 {
-		j.queues.at(t.shard).live++
-		j.queues.turn(t.shard)
+		j.queues.sent(t.shard)
+	} else {
+		sl.loose++
 	}
 	s.serve(j, int64(a.cost))
 	s.settle(j)
 
+	if sl.wanted = sl.wanted && sl.attempts.n > 0; sl.wanted {
+		sl.patience -= int64(a.cost)
+	}
 	sl.image, sl.last = e.Image, e.Job
 	s.attempts.pushBack(&sl.attempts, k)
 	sl.backlog += int64(a.cost)
@@ -55,7 +60,7 @@ func (s *State) assigned(e *Event, out *Out) {
 		s.stocked++
 	}
 	s.seat(sl)
-	s.about(Send, e.Seq, i, k, out).Image = e.Image
+	s.about(Send, e.Seq, j, i, k, out).Image = e.Image
 }
 
 // taskEnded ends a task. Attempt is the one whose end it is, or 0.
@@ -64,9 +69,6 @@ func (s *State) taskEnded(e *Event, out *Out) {
 	t := s.tasks.get(i)
 	j := s.jobOf(t)
 	st := &j.stages[t.stage]
-	if t.shard != 0 && t.state == fanfold.Running {
-		j.queues.at(t.shard).live--
-	}
 	by := e.Attempt.index()
 	if by != 0 {
 		s.cut(t, by)
@@ -86,20 +88,20 @@ func (s *State) taskEnded(e *Event, out *Out) {
 	case j.spec.Open:
 		st.answered[e.Why.State()]++
 		if by != 0 {
-			s.attempts.free(by)
+			s.forgetAttempt(by)
 		}
-		s.forget(j, i)
+		s.forget(j, i, t)
 		if j.ended && !j.told && j.held() == 0 {
 			j.tell(e.Seq, out)
 		}
 	case e.Why == Succeeded:
 		t.attempt, t.result = by, e.Ref
-		s.move(j, i, fanfold.Succeeded, false)
+		s.move(j, i, t, fanfold.Succeeded, false)
 	default:
 		if by != 0 {
-			s.attempts.free(by)
+			s.forgetAttempt(by)
 		}
-		s.move(j, i, e.Why.State(), false)
+		s.move(j, i, t, e.Why.State(), false)
 	}
 	s.settle(j)
 }
@@ -115,8 +117,8 @@ func (s *State) answer(j *job, i, by uint32, e *Event, out *Out) {
 	case e.Why == Cancelled:
 		return
 	}
-	f := s.about(kind, e.Seq, i, by, out)
-	f.Status, f.Result = e.Why, e.Ref
+	f := s.about(kind, e.Seq, j, i, by, out)
+	f.Status, f.Result, f.Number = e.Why, e.Ref, s.tasks.get(i).attempts
 }
 
 // account settles what an attempt has cost, and who is to blame for its end.
@@ -131,7 +133,7 @@ func (s *State) account(j *job, st *stage, a *attempt, e *Event) {
 			st.mean = max(1, st.mean+(e.N-st.mean)/8)
 		}
 	case Failed, Crashed, TimedOut:
-		j.strike(a.worker)
+		s.strike(j, a.worker)
 		st.failures++
 	case Lost:
 		st.failures++
@@ -150,7 +152,7 @@ func (s *State) attemptEnded(e *Event, out *Out) {
 	i := a.task
 	if i == 0 { // it was told to stop
 		s.vacate(k, e.At)
-		s.attempts.free(k)
+		s.forgetAttempt(k)
 		return
 	}
 	t := s.tasks.get(i)
@@ -166,22 +168,22 @@ func (s *State) attemptEnded(e *Event, out *Out) {
 		t.lost++
 	}
 	if e.Why != Returned {
-		f := s.about(Retry, e.Seq, i, k, out)
+		f := s.about(Retry, e.Seq, j, i, k, out)
 		f.Status, f.Result = e.Why, e.Ref
 	}
 	s.cut(t, k)
 	s.vacate(k, e.At)
-	s.attempts.free(k)
-	if t.shard != 0 {
-		j.queues.at(t.shard).live--
+	s.forgetAttempt(k)
+	if t.shard != 0 && j.queues.at(t.shard).live > 0 { // those behind it may be younger
+		s.hold(j, t.shard)
 	}
 	switch {
 	case t.attempt != 0: // a sibling goes on
 		return
 	case e.Until == 0:
-		s.move(j, i, fanfold.Queued, true)
+		s.move(j, i, t, fanfold.Queued, true)
 	default:
-		s.move(j, i, fanfold.Waiting, false)
+		s.move(j, i, t, fanfold.Waiting, false)
 		t.timer = s.wheel.set(e.Until, taskTimer|i)
 	}
 	s.settle(j)
@@ -192,7 +194,7 @@ func (s *State) taskWoken(e *Event) {
 	t := s.tasks.get(i)
 	j := s.jobOf(t)
 	s.wheel.drop(&t.timer)
-	s.move(j, i, fanfold.Queued, true)
+	s.move(j, i, t, fanfold.Queued, true)
 	s.settle(j)
 }
 
@@ -202,7 +204,7 @@ func (s *State) taskReopened(e *Event, out *Out) {
 	i := e.Task.index()
 	t := s.tasks.get(i)
 	j := s.jobOf(t)
-	s.about(Discard, e.Seq, i, t.attempt, out).Result = t.result
+	s.about(Discard, e.Seq, j, i, t.attempt, out).Result = t.result
 	s.attempts.free(t.attempt)
 	t.attempt, t.result = 0, 0
 	t.lost++
@@ -211,6 +213,6 @@ func (s *State) taskReopened(e *Event, out *Out) {
 		j.stages[k].open = false
 	}
 	j.finishing = false
-	s.move(j, i, fanfold.Queued, true)
+	s.move(j, i, t, fanfold.Queued, true)
 	s.settle(j)
 }

@@ -14,7 +14,7 @@ const (
 	Kill                             // Slot, Worker: end its process
 	Commit                           // Attempt, Result, Again: the output is the task's
 	Discard                          // Attempt, Result, Slot if known: the output is not wanted
-	Reply                            // a task, Status, Result, and Attempt if one has ended it
+	Reply                            // a task, Status, Result, Number, Attempt if one has ended it
 	Refuse                           // Client, Job, Tag, Status, Ref
 	Retry                            // Attempt, Status, Result: the task will run again
 	StageReady                       // Client, Job, Stage, N tasks

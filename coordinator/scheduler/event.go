@@ -28,13 +28,14 @@ const (
 	Progressed                        // Attempt
 	Ticked                            // At
 	Suspended                         // Attempt, Slot
+	SlotWanted                        // Slot, N (nanos): for another image, when that is over
 )
 
 var eventNames = [...]string{
 	"none", "job-opened", "task-queued", "assigned", "attempt-ended", "task-ended", "task-woken",
 	"task-reopened", "job-closed", "stage-opened", "job-finishing", "job-ended", "tasks-reaped",
 	"slot-opened", "slot-lost", "slot-expired", "slot-rearmed", "job-parked", "revoked",
-	"progressed", "ticked", "suspended",
+	"progressed", "ticked", "suspended", "slot-wanted",
 }
 
 // String is the kind's name in transcripts and in the journal's messages.

@@ -19,6 +19,7 @@ type claim struct {
 	weight int64
 	place  int    // in its line's heap, counted from one; 0: not in line
 	owner  uint32 // index of the job, or number of the share
+	job    *job   // nil: it is a share's
 }
 
 // line is who may go next, a heap by pass: stride scheduling (Waldspurger and Weihl, 1995) with
@@ -52,8 +53,12 @@ func (l *line) serve() { l.now = max(l.now, l.heap[0].pass) }
 // charge adds slot time; a negative one gives it back.
 func (l *line) charge(c *claim, nanos int64) {
 	nanos += c.rest
-	c.pass += nanos / c.weight
-	c.rest = nanos % c.weight
+	if c.weight == 1 { // most are: two divisions spared
+		c.pass, c.rest = c.pass+nanos, 0
+	} else {
+		c.pass += nanos / c.weight
+		c.rest = nanos % c.weight
+	}
 	if c.place != 0 && len(l.heap) > 1 {
 		l.fix(c.place - 1)
 	}
@@ -138,7 +143,7 @@ func (s *State) first() *job {
 		return nil
 	}
 	sh := s.shares[s.line.heap[0].owner]
-	return *s.jobs.get(sh.lines[sh.class()].heap[0].owner)
+	return sh.lines[sh.class()].heap[0].job
 }
 
 // class is the priority class of a share that goes first, if the share is in line.

@@ -59,17 +59,18 @@ func (j *job) queue() *list {
 // queued is the number of tasks of a stage that may go now, or when it opens.
 func (j *job) queued(k fanfold.Stage) uint32 {
 	if j.queues != nil && k == fanfold.StageMap {
-		return j.queues.count()
+		return j.queues.n
 	}
 	return j.stages[k].lists[fanfold.Queued].n
 }
 
 // held is the number of tasks that have not ended.
 func (j *job) held() uint32 {
-	n := uint32(0)
 	if j.queues != nil {
-		n = j.queues.count()
+		l := &j.stages[fanfold.StageMap].lists
+		return j.queues.n + l[fanfold.Waiting].n + l[fanfold.Running].n
 	}
+	n := uint32(0)
 	for k := range j.stages {
 		l := &j.stages[k].lists
 		n += l[fanfold.Waiting].n + l[fanfold.Queued].n + l[fanfold.Running].n
@@ -142,12 +143,14 @@ func (j *job) struck(w fanfold.WorkerID, most uint8) bool {
 	return false
 }
 
-func (j *job) strike(w fanfold.WorkerID) {
+// strike counts a failure of a worker, and returns the number of them.
+func (j *job) strike(w fanfold.WorkerID) uint8 {
 	for i := range j.strikes {
 		if k := &j.strikes[i]; k.worker == w {
 			k.n = min(k.n, 254) + 1
-			return
+			return k.n
 		}
 	}
 	j.strikes = append(j.strikes, strike{w, 1})
+	return 1
 }

@@ -17,7 +17,7 @@ func TestNames(t *testing.T) {
 	}{
 		{"status", int(Hopeless), func(k int) fmt.Stringer { return Status(k) }},
 		{"command", int(Suspend), func(k int) fmt.Stringer { return CommandKind(k) }},
-		{"event", int(Suspended), func(k int) fmt.Stringer { return EventKind(k) }},
+		{"event", int(SlotWanted), func(k int) fmt.Stringer { return EventKind(k) }},
 		{"effect", int(JobReady), func(k int) fmt.Stringer { return EffectKind(k) }},
 	}
 	for _, test := range tests {

@@ -23,7 +23,8 @@ func (m *model) effect(e *Effect) {
 		m.check(m.jobs[e.Job] == nil && e.Tag == m.command.Tag, "job is ready twice: %+v", *e)
 		m.jobs[e.Job] = &modelJob{
 			id: e.Job, spec: *m.command.Spec, until: map[uint64]Time{},
-			waiting: map[uint32]map[uint64]bool{},
+			waiting: map[uint32]map[uint64]bool{}, homes: map[uint32]SlotID{},
+			open: map[TaskID]bool{},
 		}
 	case Send:
 		m.send(e)
@@ -36,7 +37,13 @@ func (m *model) effect(e *Effect) {
 		a.task.attempt, a.task.ended = nil, true
 	case TakeBack:
 		a := m.attempts[e.Attempt]
-		waits := a.live && !a.away && m.slots[a.slot].attempts[0] != a && a.task.shard == 0
+		waits := a.live && !a.away && m.slots[a.slot].attempts[0] != a
+		if a.task.shard != 0 {
+			m.seen["recalled"]++
+			front := m.attempts[m.command.Attempt]
+			m.check(m.command.Kind == Report && front.task.shard == a.task.shard,
+				"B4: shard %d is taken apart: %+v", a.task.shard, *e)
+		}
 		m.check(waits && !a.revoked, "taken back twice, or after its start: %+v", *e)
 		a.revoked = true
 	case Kill:
@@ -77,6 +84,9 @@ func (m *model) send(e *Effect) {
 	m.sendSharded(t, e)
 	m.check(j.may(e.Stage), "X3: stage %s starts before the one before is committed", e.Stage)
 	m.check(e.Stage == fanfold.StageMap || j.ready[e.Stage], "an attempt before its StageReady")
+	if until := j.until[e.Tag]; until != 0 {
+		m.check(until > m.now, "B14: started %d ns behind its deadline: %+v", m.now-until, *e)
+	}
 	m.check(m.now >= t.again, "%d ns early: %+v", t.again-m.now, *e)
 	m.check(e.Number == t.number+1, "number %d follows %d", e.Number, t.number)
 	for _, other := range sl.attempts {
@@ -103,21 +113,45 @@ func (m *model) sendSharded(t *modelTask, e *Effect) {
 		m.check(tag >= t.tag, "B4: task %d of shard %d goes before %d", t.tag, t.shard, tag)
 	}
 	delete(t.job.waiting[t.shard], t.tag)
-	for _, other := range t.job.tasks {
-		if a := other.attempt; a != nil && other.shard == t.shard && !other.ended {
+	for _, sl := range m.slots {
+		for _, a := range slices.Concat(sl.attempts, sl.away) {
+			if a.task.job != t.job || a.task.shard != t.shard {
+				continue
+			}
 			m.check(a.slot == e.Slot, "shard %d is on two slots", t.shard)
+			m.check(!a.live || a.task.tag < t.tag,
+				"B4: task %d of shard %d goes behind %d", t.tag, t.shard, a.task.tag)
 		}
 	}
+	m.sendHome(t, e)
+}
+
+// sendHome checks that a shard of a stateful job stays where it is.
+func (m *model) sendHome(t *modelTask, e *Effect) {
+	j := t.job
+	if home, ok := j.homes[t.shard]; ok && home != e.Slot {
+		m.check(m.slots[home] == nil || !j.spec.Stateful, "shard %d leaves its state", t.shard)
+		m.seen["moved"]++
+	}
+	j.homes[t.shard] = e.Slot
 }
 
 // kill checks that the first attempt of a slot is late, and follows the end of all.
 func (m *model) kill(e *Effect) {
 	sl := m.slots[e.Slot]
-	m.check(sl != nil && !sl.killed && len(sl.attempts) > 0, "killed for no reason: %+v", *e)
+	m.check(sl != nil && !sl.killed, "killed for no reason: %+v", *e)
 	sl.killed = true
-	first := sl.attempts[0]
-	m.check(first.late(m.now), "killed too early: %+v", *first)
+	beside := slices.ContainsFunc(sl.away, func(a *modelAttempt) bool {
+		return a.stopped && a.late(m.now)
+	})
 	m.forsake(sl)
+	if len(sl.attempts) == 0 {
+		m.check(beside, "killed for no reason: %+v", *e)
+		return
+	}
+	first := sl.attempts[0]
+	late := first.late(m.now)
+	m.check(late || beside, "killed too early: %+v", *first)
 	for _, a := range sl.attempts[1:] {
 		if a.live {
 			a.live, a.task.attempt = false, nil
@@ -127,7 +161,12 @@ func (m *model) kill(e *Effect) {
 	sl.attempts = sl.attempts[:1]
 	if first.live && first.task.job.ending == None {
 		sl.attempts = nil
-		m.expectEnd(first, TimedOut, 0)
+		why := TimedOut
+		if !late {
+			why = Lost
+			m.seen["killed beside"]++
+		}
+		m.expectEnd(first, why, 0)
 	}
 }
 
@@ -160,6 +199,7 @@ func (m *model) reply(e *Effect) {
 	m.check(!j.ended, "a reply behind that of its job: %+v", *e)
 	m.check(!m.replied[e.Task], "a task ends twice: %+v", *e)
 	m.replied[e.Task] = true
+	delete(j.open, e.Task)
 	until := j.until[e.Tag]
 	delete(j.until, e.Tag)
 	delete(j.waiting[e.Shard], e.Tag)
@@ -168,6 +208,12 @@ func (m *model) reply(e *Effect) {
 		return
 	}
 	m.check(e.Status == Cancelled || e.Status == TimedOut, "ended without an attempt: %+v", *e)
+	if its := m.command.Kind == CancelTask && m.command.Task == e.Task; e.Status == Cancelled {
+		m.check(its || j.ending != None, "cancelled for no reason: %+v", *e)
+		if its && m.tasks[e.Task] == nil {
+			m.seen["cancelled queued"]++
+		}
+	}
 	if e.Status == TimedOut && until > 0 && m.now >= until {
 		m.seen["task deadline"]++
 	} else if e.Status == TimedOut {
@@ -207,12 +253,16 @@ func (m *model) jobReply(e *Effect) {
 // settled checks what must hold behind a command and all its effects.
 func (m *model) settled() {
 	m.check(len(m.due) == 0, "did not come: %+v", m.due)
+	m.check(!m.cancelled || m.replied[m.command.Task], "not cancelled: %+v", m.command)
 	if m.command.Kind != Tick {
 		return
 	}
 	for id, sl := range m.slots {
 		if len(sl.attempts) > 0 && !sl.killed {
 			m.check(!sl.attempts[0].late(m.now-2<<tickBits), "slot %x is not killed", id)
+			for _, a := range sl.away {
+				m.check(!a.stopped || !a.late(m.now-2<<tickBits), "slot %x is not killed", id)
+			}
 		}
 	}
 	for id, j := range m.jobs {

@@ -33,8 +33,10 @@ type model struct {
 	brought  map[Ref]bool // of reports: true until it comes back
 	replied  map[TaskID]bool
 	due      []want // what the command must bring, in any order
-	sends    int
-	seen     map[string]int
+
+	cancelled bool // the command cancels a task of an open job, which must be answered
+	sends     int
+	seen      map[string]int
 }
 
 type modelJob struct {
@@ -50,6 +52,8 @@ type modelJob struct {
 	tasks     []*modelTask                  // that were sent
 	waiting   map[uint32]map[uint64]bool    // open: tags that wait, by shard
 	until     map[uint64]Time               // open: deadlines by tag, of tasks not answered
+	homes     map[uint32]SlotID             // open: of shards, by the last Send
+	open      map[TaskID]bool               // open: not answered
 	ready     [fanfold.StageGather + 1]bool // StageReady was seen since the last loss
 }
 
@@ -117,6 +121,7 @@ func (m *model) check(ok bool, format string, args ...any) {
 // expect foretells what a command brings.
 func (m *model) expect(now Time, c *Command) {
 	m.now, m.command, m.accepted, m.due = now, *c, false, m.due[:0]
+	m.cancelled = false
 	j := m.jobs[c.Job]
 	switch c.Kind {
 	case Submit:
@@ -144,6 +149,11 @@ func (m *model) expect(now Time, c *Command) {
 		t := m.tasks[c.Task]
 		if t != nil && !t.ended && t.winner == nil && t.job.ending == None && !t.job.spec.Open {
 			m.end(t.job, Cancelled)
+		}
+		for _, j := range m.jobs {
+			if m.cancelled = m.cancelled || j.open[c.Task] && j.ending == None; m.cancelled {
+				break
+			}
 		}
 	case Report:
 		m.expectReport(c)
@@ -183,6 +193,9 @@ func (m *model) expectReport(c *Command) {
 		m.brought[c.Ref] = true
 	}
 	switch {
+	case a != nil && c.Slot != 0 && c.Slot != a.slot:
+		m.seen["wrong slot"]++
+		m.due = append(m.due, want{kind: Discard, attempt: c.Attempt, result: c.Ref})
 	case a == nil:
 		m.due = append(m.due, want{kind: Discard, attempt: c.Attempt, result: c.Ref})
 	case a.task.winner == a:

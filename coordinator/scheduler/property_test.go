@@ -26,6 +26,8 @@ type driver struct {
 	slots []SlotID
 	jobs  []JobID
 	tasks []TaskID
+
+	submits []TaskID // of open jobs, with those that were not sent
 }
 
 func newDriver(t *rapid.T, seen map[string]int) *driver {
@@ -37,6 +39,11 @@ func newDriver(t *rapid.T, seen map[string]int) *driver {
 func (d *driver) step(c Command) {
 	d.out.Reset()
 	d.m.expect(d.now, &c)
+	if d.m.accepted && d.m.jobs[c.Job].spec.Open {
+		id := d.s.NextTask()
+		d.submits = append(d.submits, id)
+		d.m.jobs[c.Job].open[id] = true
+	}
 	d.s.Step(d.now, &c, &d.out)
 	for i := range d.out.Events {
 		d.m.seen["event "+d.out.Events[i].Kind.String()]++
@@ -96,7 +103,7 @@ func (d *driver) spec() *Spec {
 		Image:    uint32(n(1, "image")), Client: 1, Durable: n(1, "durable") == 0,
 		MaxAttempts: uint8(n(3, "attempts")), Grace: 30 * ms,
 	}
-	if n(2, "open") == 0 {
+	if n(1, "open") == 0 {
 		s.Open, s.QueueMax = true, 8
 		s.Shards, s.Stateful = uint32(n(3, "shards")), n(1, "stateful") == 0
 	} else {
@@ -132,8 +139,11 @@ func (d *driver) command() Command {
 		return d.report(among(d, d.stale, "attempt"))
 	case k < 63:
 		return Command{Kind: LoseOutput, Task: d.committed()}
-	case k < 65:
+	case k < 64:
 		return Command{Kind: CancelTask, Task: among(d, d.tasks, "task")}
+	case k < 65:
+		d.submits = slices.DeleteFunc(d.submits, func(id TaskID) bool { return d.m.replied[id] })
+		return Command{Kind: CancelTask, Task: among(d, d.submits, "task")}
 	case k < 66:
 		return Command{Kind: CancelJob, Job: d.job(true), Status: Cancelled}
 	case k < 70:
@@ -231,6 +241,11 @@ func (d *driver) report(id AttemptID) Command {
 	}
 	if c.Status == Returned {
 		c.Ref = 0
+	}
+	if a := d.m.attempts[id]; a != nil && d.chance(30, "named") {
+		if c.Slot = a.slot; !d.calm && d.chance(20, "wrong") {
+			c.Slot = among(d, d.slots, "slot")
+		}
 	}
 	return c
 }
@@ -360,13 +375,13 @@ func TestX1X2X3I2Property(t *testing.T) {
 		d.drain()
 	})
 	kinds := []string{"retry no-source", "retry lost", "reply lost", "reply crashed", "job lost",
-		"sharded", "task deadline"}
+		"sharded", "task deadline", "moved", "recalled", "wrong slot", "cancelled queued"}
 	for _, name := range kinds {
 		if seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}
 	}
-	for k := JobOpened; k <= Suspended; k++ {
+	for k := JobOpened; k <= SlotWanted; k++ {
 		if name := "event " + k.String(); seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}

@@ -18,27 +18,53 @@ func (x step) report(c *Command) {
 	}
 	t := x.tasks.get(a.task)
 	if t.state == fanfold.Succeeded {
-		e := x.about(Commit, 0, a.task, k, x.out)
+		e := x.about(Commit, 0, x.jobOf(t), a.task, k, x.out)
 		if a.durable {
 			e.Seq = x.seq
 		}
 		e.Status, e.Result, e.Again = Succeeded, t.result, true
 		return
 	}
-	nanos := min(max(c.Nanos, 0), nanosMax)
+	job, shard, on := a.job, a.shard, a.slot
+	x.reported(k, c, min(max(c.Nanos, 0), nanosMax))
+	if shard != 0 {
+		x.recall(job, shard, on)
+	}
+}
+
+// reported decides what becomes of an attempt, and of its task, that its process has answered.
+func (x step) reported(k uint32, c *Command, nanos int64) {
 	switch c.Status {
 	case Succeeded:
-		x.settled(a.task, k, Succeeded, c.Ref, nanos)
+		x.settled(x.attempts.get(k).task, k, Succeeded, c.Ref, nanos)
 	case Returned:
 		x.again(k, Returned, 0, 0, 0)
 	case NoSource:
 		x.noSource(k, c, nanos)
 	case Hopeless:
-		x.settled(a.task, k, Failed, c.Ref, nanos)
+		x.settled(x.attempts.get(k).task, k, Failed, c.Ref, nanos)
 	case Crashed, TimedOut, Lost:
 		x.fail(k, c.Status, c.Ref, nanos)
 	default:
 		x.fail(k, Failed, c.Ref, nanos)
+	}
+}
+
+// recall takes back the attempts of a shard that have not started, if it is held: one before them
+// may have come back, and would have to go first.
+func (x step) recall(job JobID, shard uint32, on SlotID) {
+	j := x.job(job)
+	if j == nil {
+		return
+	}
+	if sh := j.queues.at(shard); !sh.held || sh.recalled {
+		return
+	}
+	sl := x.slot(on)
+	for k := sl.attempts.tail; k != sl.attempts.head; k = x.attempts.at(k).prev {
+		if a := x.attempts.get(k); a.task != 0 && a.job == job && a.shard == shard {
+			x.revoke(k)
+		}
 	}
 }
 

@@ -18,34 +18,39 @@ type slot struct {
 	timer    uint32 // not later than the deadline of its first attempt; re-armed when it fires
 	seated   bool   // in State.room
 	expired  bool   // its process is to be killed
+	wanted   bool   // for another image: it goes on for its patience, and then until it is idle
+	patience int64  // nanoseconds of further tasks
 	key      uint64 // that shards are placed by
 	away     list   // attempts that wait for other tasks, beside the line
+	loose    uint32 // attempts that may be taken back, or might before they started
 }
 
-// room reports whether a slot may get one more: by measured time, never by number alone, so that
+// hasRoom reports whether a slot may get one more: by measured time, never by number alone, so that
 // nothing waits behind a long task, and hundreds behind a short one.
 func (s *State) hasRoom(sl *slot) bool {
 	n := sl.attempts.n
 	return !sl.expired &&
-		(n == 0 || n < s.cfg.PrefetchMax && sl.backlog < int64(s.cfg.Prefetch))
+		(n == 0 || n < s.cfg.PrefetchMax && sl.backlog < int64(s.cfg.Prefetch) &&
+			(!sl.wanted || sl.patience > 0))
 }
 
 // seat puts a slot where it belongs among those with room: idle ones in front.
 func (s *State) seat(sl *slot) {
 	i := uint32(sl.id.Index())
-	if sl.seated {
+	was, idle := sl.seated, sl.attempts.n == 0
+	sl.seated = s.hasRoom(sl)
+	switch {
+	case was && sl.seated && (idle && s.room.head == i || !idle && s.room.tail == i): // it is there
+	case was:
 		s.slots.remove(&s.room, i)
+		fallthrough
+	default:
+		if sl.seated {
+			s.slots.push(&s.room, i, idle)
+		}
 	}
-	if sl.seated = s.hasRoom(sl); !sl.seated {
-		return
-	}
-	if sl.attempts.n == 0 {
-		s.slots.pushFront(&s.room, i)
-	} else {
-		s.slots.pushBack(&s.room, i)
-	}
-	if s.parked.n > 0 {
-		s.unpark(sl.worker)
+	if sl.seated && s.parked.n > 0 {
+		s.unpark(sl)
 	}
 }
 
@@ -58,10 +63,29 @@ func (s *State) begin(sl *slot, at Time) {
 	a.started, a.expires = later(at, 0), 0
 	if a.task == 0 {
 		a.expires = later(at, sl.grace)
-	} else if limit := s.specOf(a).Progress; limit > 0 {
-		a.expires = later(at, limit)
+		s.arm(sl, a.expires)
+		return
 	}
-	s.arm(sl, s.deadline(a))
+	spec := s.specOf(a)
+	if spec.Progress > 0 {
+		a.expires = later(at, spec.Progress)
+	}
+	s.arm(sl, a.end(spec.Timeout))
+}
+
+// due is when the first attempt of a slot has taken too long, or one beside its line that was told
+// to stop; 0: never.
+func (s *State) due(sl *slot) Time {
+	until := Time(0)
+	if k := sl.attempts.head; k != 0 {
+		until = s.deadline(s.attempts.get(k))
+	}
+	for k := sl.away.head; k != 0; k = s.attempts.at(k).next {
+		if at := s.attempts.get(k).expires; at != 0 && (until == 0 || at < until) {
+			until = at
+		}
+	}
+	return until
 }
 
 // arm sets a slot's timer, unless it fires early enough anyway.
@@ -78,7 +102,11 @@ func (s *State) deadline(a *attempt) Time {
 	if a.task == 0 {
 		return a.expires
 	}
-	limit := s.specOf(a).Timeout
+	return a.end(s.specOf(a).Timeout)
+}
+
+// end is deadline for a limit of the time that an attempt may take; 0: none.
+func (a *attempt) end(limit Time) Time {
 	if limit == 0 {
 		return a.expires
 	}
@@ -98,6 +126,7 @@ func (s *State) vacate(i uint32, at Time) {
 		s.seat(sl) // jobs of other images may have waited for that
 		return
 	}
+	sl.pin(a)
 	first := sl.attempts.head == i
 	s.attempts.remove(&sl.attempts, i)
 	if sl.backlog -= int64(a.cost); sl.attempts.n == 1 {
@@ -112,11 +141,13 @@ func (s *State) vacate(i uint32, at Time) {
 // stop asks the process of an attempt that no task needs to end it. The slot stays taken.
 func (s *State) stop(i uint32, seq uint64, at Time, out *Out) {
 	a := s.attempts.get(i)
-	s.about(Stop, seq, a.task, i, out)
+	j := s.jobOf(s.tasks.get(a.task))
+	s.about(Stop, seq, j, a.task, i, out)
 	sl := *s.slots.get(uint32(a.slot.Index()))
-	sl.grace = s.specOf(a).Grace
+	sl.grace = j.spec.Grace
 	a.task, a.sibling = 0, 0
-	if a.started != 0 && !a.away && !sl.expired {
+	sl.pin(a)
+	if a.started != 0 && !sl.expired {
 		a.expires = later(at, sl.grace)
 		s.arm(sl, a.expires)
 	}
@@ -125,43 +156,6 @@ func (s *State) stop(i uint32, seq uint64, at Time, out *Out) {
 // mayChange reports whether a slot may get an attempt of another image: no process of the present
 // one has anything to do.
 func (sl *slot) mayChange() bool { return sl.attempts.n == 0 && sl.away.n == 0 }
-
-// place is the slot that gets the next attempt of a job, or nil: one that has room and the job's
-// image, an idle one before the others; else an idle one, if it may change its image.
-func (s *State) place(j *job) *slot {
-	var idle *slot
-	for i := s.room.head; i != 0; i = s.slots.at(i).next {
-		sl := *s.slots.get(i)
-		switch {
-		case s.excluded(j, sl.worker):
-		case sl.image == j.spec.Image:
-			return sl
-		case sl.mayChange() && idle == nil:
-			idle = sl
-		}
-	}
-	return idle
-}
-
-// stay is the job that goes on with an idle slot although it is another one's turn, whose image the
-// slot does not have; nil: none does. It is the job that the slot ran last, as long as it has work
-// and is ahead of its turn, and its share of that of shares, by no more than Config.Stay together.
-// The class that goes first in its share goes first all the same.
-func (s *State) stay(sl *slot) *job {
-	j := s.job(sl.last)
-	if j == nil || j.place == 0 || s.excluded(j, sl.worker) {
-		return nil
-	}
-	sh := s.shares[j.spec.Share]
-	if j.spec.Priority != sh.class() {
-		return nil
-	}
-	ahead := sh.pass - s.line.heap[0].pass + j.pass - sh.lines[j.spec.Priority].heap[0].pass
-	if ahead > int64(s.cfg.Stay) {
-		return nil
-	}
-	return j
-}
 
 // excluded reports whether a worker gets no attempts of a job, having failed too many of them; but
 // the last worker is never excluded.
@@ -177,19 +171,41 @@ func (s *State) excluded(j *job, w fanfold.WorkerID) bool {
 	return false
 }
 
-// unpark puts the jobs back in line that a worker's slots may take, or all when a worker may have
-// become the last one: then w is 0. Others stay, so that nobody waits for their turn meanwhile.
-func (s *State) unpark(w fanfold.WorkerID) {
+// unpark puts the jobs back in line that a slot with room may take or, when there is none, all: a
+// worker may have become the last one. Others stay, so that nobody waits for their turn meanwhile.
+func (s *State) unpark(sl *slot) {
 	for i := s.parked.head; i != 0; {
-		j := *s.jobs.get(i)
 		next := s.jobs.at(i).next
-		// A shard whose home is there may have got that before the job's failures there.
-		if w == 0 || j.queues != nil && j.queues.sharded > 0 || !s.excluded(j, w) {
-			s.jobs.remove(&s.parked, i)
-			j.parked = false
-			s.settle(j)
+		if j := *s.jobs.get(i); sl == nil || s.suits(j, sl) {
+			s.wake(j)
 		}
 		i = next
+	}
+}
+
+// wake puts a job back in line that is parked.
+func (s *State) wake(j *job) {
+	if j.parked {
+		s.jobs.remove(&s.parked, j.claim.owner)
+		j.parked = false
+		s.settle(j)
+	}
+}
+
+// suits reports whether a slot with room may take something of a job, now or when it is idle.
+func (s *State) suits(j *job, sl *slot) bool {
+	if sl.image != j.spec.Image && (sl.away.n > 0 || sl.wanted && sl.attempts.n > 0) {
+		return false
+	}
+	q := j.queues
+	return q != nil && q.next(sl) != 0 || (q == nil || q.ready != 0) && !s.excluded(j, sl.worker)
+}
+
+// pin notes that an attempt is not to be taken back, again.
+func (sl *slot) pin(a *attempt) {
+	if a.loose {
+		a.loose = false
+		sl.loose--
 	}
 }
 
@@ -203,12 +219,11 @@ func (s *State) sharable(sl *slot) Time {
 	if sl.attempts.n < 2 || sl.expired {
 		return 0
 	}
-	first := s.attempts.at(sl.attempts.head)
-	if second := s.attempts.get(first.next); second.revoked || second.task == 0 ||
-		s.tasks.get(second.task).shard != 0 {
+	first := s.attempts.get(sl.attempts.head)
+	if sl.loose == 0 || sl.loose == 1 && first.loose {
 		return 0
 	}
-	return later(first.value.started, s.cfg.TakeBack)
+	return later(first.started, s.cfg.TakeBack)
 }
 
 func (s *State) specOf(a *attempt) *Spec { return &s.jobOf(s.tasks.get(a.task)).spec }

@@ -85,40 +85,79 @@ func (s *State) soundQueues(i uint32, j *job) (found int, err error) {
 			return 0, fmt.Errorf("class %d is ready: %t", p, ready)
 		}
 	}
-	linked := 0
-	for n := uint32(1); n <= uint32(len(q.shards)); n++ {
+	going, linked := uint32(0), 0
+	for n := uint32(1); n <= uint32(len(q.list)); n++ {
 		sh := q.at(n)
 		if err := s.soundList(&sh.queue, each(n, 0)); err != nil {
 			return 0, err
 		}
-		if sh.queue.n > 0 {
-			linked++
-			if there := s.slot(sh.home); there == nil && s.someSlot(j) && !j.ended {
-				return 0, fmt.Errorf("shard %d has no home", n)
-			}
+		if sh.held && sh.live == 0 {
+			return 0, fmt.Errorf("shard %d is held for nothing", n)
+		}
+		if sh.held || sh.queue.n == 0 {
+			continue
+		}
+		linked++
+		going += sh.queue.n
+		if err := s.soundHome(j, n); err != nil {
+			return 0, err
 		}
 	}
 	for h := range q.homes {
 		for n := q.homes[h].head; n != 0; n = q.at(n).next {
-			if linked--; q.at(n).home.Index() != h {
+			if linked--; q.at(n).home.Index() != h || q.at(n).held || q.at(n).queue.n == 0 {
 				return 0, fmt.Errorf("shard %d is in the ring of slot %d: %+v", n, h, *q.at(n))
 			}
 		}
 	}
-	if linked != 0 {
-		return 0, fmt.Errorf("%d shards with tasks are in no ring", linked)
+	if linked != 0 || found != int(q.n) || going != q.going {
+		return 0, fmt.Errorf("%d shards with tasks are in no ring; %d tasks wait, %d may go: %+v",
+			linked, found, going, *q)
 	}
-	return found, nil
+	return found, s.soundLive(j)
 }
 
-// someSlot reports whether a shard of a job could have a home.
-func (s *State) someSlot(j *job) bool {
+// soundHome checks the home of a shard that may go: the heaviest slot, but for what keeps it.
+func (s *State) soundHome(j *job, n uint32) error {
+	var best *slot
 	for i := range s.slots.all() {
-		if sl := *s.slots.get(i); !sl.expired && !s.excluded(j, sl.worker) {
-			return true
+		sl := *s.slots.get(i)
+		if sl.expired || s.excluded(j, sl.worker) {
+			continue
+		}
+		if best == nil || weigh(n, sl.key) > weigh(n, best.key) {
+			best = sl
 		}
 	}
-	return false
+	home := s.slot(j.queues.at(n).home)
+	switch {
+	case home == nil:
+		if best != nil {
+			return fmt.Errorf("shard %d has no home", n)
+		}
+	case home.expired || j.spec.Stateful || len(j.strikes) > 0:
+	case best == nil || weigh(n, home.key) < weigh(n, best.key):
+		return fmt.Errorf("shard %d is on slot %x: %+v", n, home.id, *j.queues.at(n))
+	}
+	return nil
+}
+
+// soundLive counts the attempts of each shard that are on their way.
+func (s *State) soundLive(j *job) error {
+	live := map[uint32]uint32{}
+	for i := range s.attempts.all() {
+		if a := s.attempts.get(i); a.job == j.id && a.shard != 0 {
+			if live[a.shard]++; a.slot != j.queues.at(a.shard).home {
+				return fmt.Errorf("shard %d of slot %x: %+v", a.shard, a.slot, *j.queues.at(a.shard))
+			}
+		}
+	}
+	for n := uint32(1); n <= uint32(len(j.queues.list)); n++ {
+		if got := j.queues.at(n).live; got != live[n] {
+			return fmt.Errorf("shard %d counts %d attempts, %d are there", n, got, live[n])
+		}
+	}
+	return nil
 }
 
 func (s *State) soundTask(t *task, n uint32) error {
@@ -166,10 +205,13 @@ func (s *State) soundSlots() error {
 	onSlots, stocked, seated := 0, 0, 0
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
-		n, backlog := uint32(0), int64(0)
+		n, backlog, loose := uint32(0), int64(0), uint32(0)
 		for k := sl.attempts.head; k != 0; k = s.attempts.at(k).next {
 			a := s.attempts.get(k)
 			n, backlog = n+1, backlog+int64(a.cost)
+			if a.loose {
+				loose++
+			}
 			if a.slot != sl.id || !sl.expired && (a.started != 0) != (k == sl.attempts.head) {
 				return fmt.Errorf("attempt %d on slot %d: %+v", k, i, *a)
 			}
@@ -181,7 +223,8 @@ func (s *State) soundSlots() error {
 				return fmt.Errorf("task %d is on slot %d of image %d: %+v", a.task, i, sl.image, *t)
 			}
 		}
-		if n != sl.attempts.n || backlog != sl.backlog || sl.seated != s.hasRoom(sl) {
+		if n != sl.attempts.n || backlog != sl.backlog || sl.seated != s.hasRoom(sl) ||
+			loose != sl.loose {
 			return fmt.Errorf("slot %d: found %d attempts, backlog %d: %+v", i, n, backlog, *sl)
 		}
 		for k := sl.away.head; k != 0; k = s.attempts.at(k).next {

@@ -17,12 +17,13 @@ type steady struct {
 	sent  []AttemptID // not answered
 	spare []AttemptID
 	tag   uint64
+	shape func(Command) Command // of a Submit; nil: plain
 }
 
-func newSteady(slots, depth int, spec Spec) *steady {
-	r := &steady{s: New(DefaultConfig)}
+func newSteady(slots, depth int, spec Spec, shape func(Command) Command) *steady {
+	r := &steady{s: New(DefaultConfig), shape: shape}
 	for i := range slots {
-		r.step(Command{Kind: OpenSlot, Worker: fanfold.WorkerID(i + 1)})
+		r.step(Command{Kind: OpenSlot, Worker: fanfold.WorkerID(i + 1), Key: uint64(i + 1)})
 	}
 	r.step(Command{Kind: OpenJob, Spec: &spec})
 	for range depth {
@@ -49,7 +50,11 @@ func (r *steady) step(c Command) {
 
 func (r *steady) submit() {
 	r.tag++
-	r.step(Command{Kind: Submit, Job: r.job, Tag: r.tag, Ref: Ref(r.tag)})
+	c := Command{Kind: Submit, Job: r.job, Tag: r.tag, Ref: Ref(r.tag)}
+	if r.shape != nil {
+		c = r.shape(c)
+	}
+	r.step(c)
 }
 
 // batch answers what was sent, up to 128, and submits as many tasks.
@@ -73,6 +78,33 @@ var steadySpec = Spec{
 	Progress: Time(10 * time.Minute), Timeout: Time(time.Hour), Grace: Time(time.Second),
 }
 
+// The shapes of tasks: with a shard, as the hash of a key gives it, with a priority, with a
+// deadline, and all three in turn.
+func sharded(c Command) Command {
+	c.Shard = 1 + uint32(c.Tag*0x9E3779B97F4A7C15>>40)%64
+	return c
+}
+
+func prioritized(c Command) Command {
+	c.Priority = uint8(c.Tag * 5 % 8)
+	return c
+}
+
+func limited(c Command) Command {
+	c.Until = Time(time.Hour) + Time(c.Tag)*ms/100
+	return c
+}
+
+func mixed(c Command) Command {
+	switch c.Tag % 3 {
+	case 0:
+		return sharded(c)
+	case 1:
+		return prioritized(c)
+	}
+	return limited(c)
+}
+
 // TestSteadyAllocations: no task allocates, whether its events are kept or not, once the memory
 // for the tasks in the air is there.
 func TestSteadyAllocations(t *testing.T) {
@@ -80,16 +112,21 @@ func TestSteadyAllocations(t *testing.T) {
 		name   string
 		record bool
 		spec   func(*Spec)
+		shape  func(Command) Command
 	}{
-		{"plain", false, func(*Spec) {}},
-		{"recorded", true, func(*Spec) {}},
-		{"durable", false, func(s *Spec) { s.Durable = true }},
+		{"plain", false, func(*Spec) {}, nil},
+		{"recorded", true, func(*Spec) {}, nil},
+		{"durable", false, func(s *Spec) { s.Durable = true }, nil},
+		{"shards", false, func(s *Spec) { s.Shards = 64 }, sharded},
+		{"priorities", false, func(*Spec) {}, prioritized},
+		{"deadlines", false, func(*Spec) {}, limited},
+		{"mixed", true, func(s *Spec) { s.Shards = 64 }, mixed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			spec := steadySpec
 			test.spec(&spec)
-			r := newSteady(2, 2048, spec)
+			r := newSteady(2, 2048, spec, test.shape)
 			r.out.Record = test.record
 			tasks := r.batch()
 			if got := testing.AllocsPerRun(200, func() { tasks += r.batch() }); got != 0 {
@@ -133,16 +170,21 @@ func BenchmarkTask(b *testing.B) {
 		name  string
 		slots int
 		spec  func(*Spec)
+		shape func(Command) Command
 	}{
-		{"slots=2", 2, func(*Spec) {}},
-		{"slots=64", 64, func(*Spec) {}},
-		{"durable", 2, func(s *Spec) { s.Durable = true }},
+		{"slots=2", 2, func(*Spec) {}, nil},
+		{"slots=64", 64, func(*Spec) {}, nil},
+		{"durable", 2, func(s *Spec) { s.Durable = true }, nil},
+		{"shards/slots=2", 2, func(s *Spec) { s.Shards = 64 }, sharded},
+		{"shards/slots=16", 16, func(s *Spec) { s.Shards = 64 }, sharded},
+		{"priorities", 2, func(*Spec) {}, prioritized},
+		{"deadlines", 2, func(*Spec) {}, limited},
 	}
 	for _, test := range tests {
 		b.Run(test.name, func(b *testing.B) {
 			spec := steadySpec
 			test.spec(&spec)
-			r := newSteady(test.slots, 2048, spec)
+			r := newSteady(test.slots, 2048, spec, test.shape)
 			b.ReportAllocs()
 			tasks := 0
 			for b.Loop() {

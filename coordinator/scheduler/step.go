@@ -190,7 +190,7 @@ func (x step) endJob(j *job, why Status) {
 	for k := range j.stages {
 		running := &j.stages[k].lists[fanfold.Running]
 		for running.n > 0 {
-			x.end(running.head, 0, j.leftover(why), 0, 0)
+			x.end(j, running.head, 0, j.leftover(why), 0, 0)
 		}
 	}
 	x.draft(JobEnded, j).Why = why
@@ -198,9 +198,9 @@ func (x step) endJob(j *job, why Status) {
 }
 
 // end ends a task: with one of its attempts, or, if that is 0, without.
-func (x step) end(task, attempt uint32, why Status, result Ref, nanos int64) {
+func (x step) end(j *job, task, attempt uint32, why Status, result Ref, nanos int64) {
 	t := x.tasks.at(task)
-	e := x.draft(TaskEnded, x.jobOf(&t.value))
+	e := x.draft(TaskEnded, j)
 	e.Task, e.Stage, e.Tag = TaskID(t.id), t.value.stage, t.value.tag
 	e.Why, e.Ref, e.N = why, result, nanos
 	if attempt != 0 {
@@ -212,7 +212,7 @@ func (x step) end(task, attempt uint32, why Status, result Ref, nanos int64) {
 // settled ends a task and does what follows for its job.
 func (x step) settled(task, attempt uint32, why Status, result Ref, nanos int64) {
 	j := x.jobOf(x.tasks.get(task))
-	x.end(task, attempt, why, result, nanos)
+	x.end(j, task, attempt, why, result, nanos)
 	switch {
 	case why == Succeeded || j.spec.Open:
 		x.advance(j)
@@ -229,63 +229,6 @@ func (x step) cancelTask(id TaskID) {
 		return
 	}
 	x.settled(id.index(), 0, Cancelled, 0, 0)
-}
-
-// dispatch hands out work as long as there is some, and a slot for it.
-func (x step) dispatch() {
-	for x.room.n > 0 {
-		j := x.first()
-		if j == nil {
-			return
-		}
-		task, sl, blocked := x.choose(j)
-		if sl != nil {
-			if sl.image != j.spec.Image {
-				j, task = x.instead(j, task, sl)
-			}
-			x.assign(j, task, sl)
-			continue
-		}
-		if !blocked && !x.idle() {
-			return // its turn comes when a slot is idle, and nobody's before it
-		}
-		x.draft(JobParked, j).Seq = 0
-		x.emit()
-	}
-}
-
-// instead is the job, with its task, that goes on with a slot although it is another one's turn,
-// whose image the slot does not have; without one, that other job.
-func (x step) instead(j *job, task uint32, sl *slot) (*job, uint32) {
-	if other := x.stay(sl); other != nil {
-		if its := x.taskFor(other, sl); its != 0 {
-			return other, its
-		}
-	}
-	return j, task
-}
-
-// choose is the task of a job that goes next, and the slot for it; see pick.
-func (x step) choose(j *job) (task uint32, to *slot, blocked bool) {
-	if j.queues != nil {
-		return x.pick(j)
-	}
-	if to = x.place(j); to != nil {
-		task = j.queue().head
-	}
-	return task, to, false
-}
-
-func (x step) assign(j *job, i uint32, to *slot) {
-	t := x.tasks.at(i)
-	e := x.draft(Assigned, j)
-	e.Task, e.Stage, e.Tag = TaskID(t.id), t.value.stage, t.value.tag
-	e.Attempt, e.Number = AttemptID(x.attempts.vacant()), t.value.attempts+1
-	e.Slot, e.Worker, e.Image = to.id, to.worker, j.spec.Image
-	if e.N = j.stages[e.Stage].mean; e.N == 0 {
-		e.N = int64(x.cfg.Prefetch) // not known: nothing goes behind it
-	}
-	x.emit()
 }
 
 // suspend takes an attempt out of its slot's line: it waits for other tasks.

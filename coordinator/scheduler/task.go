@@ -35,30 +35,36 @@ type attempt struct {
 	cost    uint32 // nanoseconds charged in advance
 	worker  fanfold.WorkerID
 	number  uint16
-	durable bool // its job is
-	revoked bool
+	durable bool   // its job is
 	client  uint32 // of its job
+	job     JobID  // which may be gone if it was told to stop
+	shard   uint32 // of its task
 	away    bool   // it waits for other tasks, in slot.away
+	loose   bool   // it may be taken back, unless it has started
 }
 
 // move puts a task into the list of a state. Nothing else changes the state of a task.
-func (s *State) move(j *job, i uint32, to fanfold.State, front bool) {
-	t := s.tasks.get(i)
-	s.leave(j, i)
+func (s *State) move(j *job, i uint32, t *task, to fanfold.State, front bool) {
+	s.leave(j, i, t)
 	t.state = to
-	s.enter(j, i, front)
+	s.enter(j, i, t, front)
 }
 
 // forget frees a task, its timer and, if it has a winner, that.
-func (s *State) forget(j *job, i uint32) {
-	t := s.tasks.get(i)
+func (s *State) forget(j *job, i uint32, t *task) {
 	s.wheel.drop(&t.timer)
 	s.wheel.drop(&t.deadline)
 	if t.attempt != 0 {
 		s.attempts.free(t.attempt)
 	}
-	s.leave(j, i)
+	s.leave(j, i, t)
 	s.tasks.free(i)
+}
+
+// forgetAttempt frees an attempt that is in no list.
+func (s *State) forgetAttempt(i uint32) {
+	s.answered(s.attempts.get(i))
+	s.attempts.free(i)
 }
 
 // cut takes an attempt out of the attempts of its task.
@@ -74,10 +80,11 @@ func (s *State) cut(t *task, i uint32) {
 func (s *State) jobOf(t *task) *job { return *s.jobs.get(t.job) }
 
 // about gives an effect that names a task and, if it is not 0, an attempt.
-func (s *State) about(kind EffectKind, seq uint64, i, attempt uint32, out *Out) *Effect {
+func (s *State) about(
+	kind EffectKind, seq uint64, j *job, i, attempt uint32, out *Out,
+) *Effect {
 	e := out.effect(kind, seq)
 	t := s.tasks.at(i)
-	j := s.jobOf(&t.value)
 	e.Client, e.Job = j.spec.Client, j.id
 	e.Task, e.Stage, e.Tag, e.Ref = TaskID(t.id), t.value.stage, t.value.tag, t.value.ref
 	e.Shard, e.Until = t.value.shard, t.value.until

@@ -30,13 +30,10 @@ func (x step) wake(i uint32) {
 	x.emit()
 }
 
-// overdue ends a first attempt that took too long, together with its process: it would not answer.
-// Those behind it go elsewhere.
+// overdue ends an attempt that took too long, together with its process: it would not answer. The
+// others of the slot go elsewhere.
 func (x step) overdue(sl *slot) {
-	until := Time(0)
-	if k := sl.attempts.head; k != 0 {
-		until = x.deadline(x.attempts.get(k))
-	}
+	until := x.due(sl)
 	if until == 0 || until > x.now {
 		e := x.draft(SlotRearmed, nil)
 		e.Slot, e.Until = sl.id, until
@@ -44,14 +41,23 @@ func (x step) overdue(sl *slot) {
 		return
 	}
 	e := x.draft(SlotExpired, nil)
-	e.Slot, e.Worker = sl.id, sl.worker
+	e.Seq, e.Slot, e.Worker = x.seq+1, sl.id, sl.worker // shards are placed by it
 	x.emit()
 	x.forsake(sl)
 	x.evacuate(sl)
 	k := sl.attempts.head
-	if a := x.attempts.get(k); a.task != 0 {
-		x.fail(k, TimedOut, 0, int64(x.now-a.started))
+	if k == 0 {
+		return
 	}
+	a := x.attempts.get(k)
+	if a.task == 0 {
+		return
+	}
+	why := Lost // the late one was beside the line
+	if end := x.deadline(a); end != 0 && end <= x.now {
+		why = TimedOut
+	}
+	x.fail(k, why, 0, int64(x.now-a.started))
 }
 
 // reap forgets what ended jobs have left, up to ReapMax tasks.
@@ -74,22 +80,28 @@ func (x step) takeBack() {
 	for i := range x.slots.all() {
 		sl := *x.slots.get(i)
 		at := x.sharable(sl)
-		if at != 0 && at <= x.now && (worst == nil || sl.attempts.n > worst.attempts.n) {
+		if at != 0 && at <= x.now && (worst == nil || sl.loose > worst.loose) {
 			worst = sl
 		}
 	}
 	if worst == nil {
 		return
 	}
-	left := worst.attempts.n / 2
+	left := (worst.loose + 1) / 2
 	for k := worst.attempts.tail; k != worst.attempts.head && left > 0; k = x.attempts.at(k).prev {
 		a := x.attempts.get(k)
-		if a.task == 0 || a.revoked || x.tasks.get(a.task).shard != 0 {
+		if !a.loose {
 			continue
 		}
-		e := x.draft(Revoked, x.jobOf(x.tasks.get(a.task)))
-		e.Attempt, e.Slot = AttemptID(x.attempts.at(k).id), worst.id
-		x.emit()
+		x.revoke(k)
 		left--
 	}
+}
+
+// revoke takes an attempt back that has not started.
+func (x step) revoke(k uint32) {
+	a := x.attempts.at(k)
+	e := x.draft(Revoked, x.jobOf(x.tasks.get(a.value.task)))
+	e.Attempt, e.Slot = AttemptID(a.id), a.value.slot
+	x.emit()
 }

@@ -191,6 +191,7 @@ func (p *transcript) spec(options map[string]string) *Spec {
 		Open: n("open") > 0, Reduces: n("reduces"), Gathers: n("gathers"), QueueMax: n("queue"),
 		MaxAttempts: uint8(n("attempts")), Progress: d("progress"), Timeout: d("timeout"),
 		Grace: d("grace"), Deadline: d("deadline"),
+		Shards: n("shards"), Stateful: n("stateful") > 0,
 	}
 }
 
@@ -277,7 +278,8 @@ func (p *transcript) effect(e *Effect) {
 		value uint64
 	}{
 		{"number", uint64(e.Number)}, {"worker", uint64(e.Worker)}, {"image", uint64(e.Image)},
-		{"n", uint64(e.N)}, {"tag", e.Tag}, {"ref", uint64(e.Ref)}, {"result", uint64(e.Result)},
+		{"n", uint64(e.N)}, {"shard", uint64(e.Shard)}, {"tag", e.Tag}, {"ref", uint64(e.Ref)},
+		{"result", uint64(e.Result)},
 		{"seq", e.Seq},
 	} {
 		if field.value != 0 {

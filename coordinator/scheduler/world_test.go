@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/fanfold/fanfold"
@@ -20,6 +21,9 @@ type world struct {
 	done  map[JobID]int
 	ended map[JobID]Time
 	last  Effect // of the kind that the last command was answered by
+
+	returns bool        // attempts may be taken back
+	back    []AttemptID // that were, and are to be reported
 }
 
 func newWorld(t testing.TB, slots int, took func(e *Effect) Time) *world {
@@ -48,10 +52,23 @@ func (w *world) step(c Command) {
 			}
 			w.slots[e.Slot] = append(w.slots[e.Slot], e)
 		case TakeBack:
-			w.t.Fatal("not played here")
+			w.takeBack(&e)
 		case JobReply:
 			w.ended[e.Job] = w.now
 		}
+	}
+}
+
+// takeBack lets the process return an attempt that it has and did not start.
+func (w *world) takeBack(e *Effect) {
+	if !w.returns {
+		w.t.Fatal("not played here")
+	}
+	line := w.slots[e.Slot]
+	i := slices.IndexFunc(line, func(sent Effect) bool { return sent.Attempt == e.Attempt })
+	if i > 0 {
+		w.slots[e.Slot] = slices.Delete(line, i, i+1)
+		w.back = append(w.back, e.Attempt)
 	}
 }
 
