@@ -149,7 +149,12 @@ func adminOnly(address string) error {
 	if address == "" {
 		return nil
 	}
-	return loopbackOnly(address)
+	local, err := isLoopback(address)
+	if err == nil && !local {
+		err = fanfold.Errorf(fanfold.KindUnsupported, "listen",
+			"--admin %s: reachable from other hosts; listen on 127.0.0.1 or ::1", address)
+	}
+	return err
 }
 
 // startAdmin starts the admin listener, if there is an address for it.

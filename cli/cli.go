@@ -85,6 +85,7 @@ type app struct {
 	stateDir    string
 	coordinator string
 	tokenFile   string
+	tlsDir      string
 	quiet       bool
 	logLevel    choice
 }
@@ -115,6 +116,7 @@ func (a *app) root() *cobra.Command {
 	fs.StringVar(&a.coordinator, "coordinator", "",
 		"`address` of the coordinator: a socket's path or HOST:PORT")
 	fs.StringVar(&a.tokenFile, "token-file", "", "`file` of the token (default: in the state folder)")
+	fs.StringVar(&a.tlsDir, "tls-dir", "", "`folder` of certificates, as tls issue makes it")
 	fs.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but data and errors")
 	fs.Var(&a.logLevel, "log-level", "what the parts log to standard error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -125,8 +127,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.runCommand(), a.submitCommand(), a.streamCommand(),
 		a.coordinatorCommand(), a.devCommand(), a.jobsCommand(), a.statusCommand(),
 		a.waitCommand(), a.attachCommand(), a.logsCommand(), a.cancelCommand(),
-		a.workersCommand(), a.statsCommand(), a.drainCommand(), a.reloadCommand(), a.genCommand(),
-		a.checkCommand(), a.versionCommand())
+		a.workersCommand(), a.statsCommand(), a.drainCommand(), a.reloadCommand(), a.tlsCommand(),
+		a.genCommand(), a.checkCommand(), a.versionCommand())
 	return root
 }
 

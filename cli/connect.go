@@ -9,6 +9,8 @@ import (
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/client"
+	"github.com/fanfold/fanfold/internal/pki"
+	"github.com/fanfold/fanfold/protocol"
 )
 
 // withClient connects to the coordinator that the flags name, or the user's own, and calls do.
@@ -46,20 +48,46 @@ func (a *app) address() (client.Config, error) {
 	if _, _, err := net.SplitHostPort(cfg.Address); err != nil && !isSocket {
 		return cfg, usagef("", "--coordinator %s: want HOST:PORT or the path of a socket", cfg.Address)
 	}
-	return cfg, nil
+	if isSocket || a.tlsDir == "" {
+		return cfg, nil
+	}
+	return cfg, a.secure(&cfg)
+}
+
+// secure has a client prove itself by its certificate, and come as what that says.
+func (a *app) secure(cfg *client.Config) error {
+	certs, err := a.openCertificate(pki.In(a.tlsDir),
+		string(roleClient), string(roleAdmin), string(roleViewer))
+	if err != nil {
+		return err
+	}
+	switch certRole(certs.Subject().Role) {
+	case roleAdmin:
+		cfg.Role = protocol.RoleAdmin
+	case roleViewer:
+		cfg.Role = protocol.RoleViewer
+	}
+	host, _, err := net.SplitHostPort(cfg.Address)
+	if err != nil {
+		return usagef("", "--coordinator %s: %w", cfg.Address, err)
+	}
+	cfg.TLS = certs.Client(host, string(roleCoordinator))
+	return nil
 }
 
 // unreachable adds what to do to an error of connecting.
 func (a *app) unreachable(err error, address string) error {
 	switch e := asError(err); e.Kind {
 	case fanfold.KindUnreachable:
-		e.Hint = "start one with `" + a.name + " coordinator`, or name another with --coordinator"
+		if e.Hint == "" {
+			e.Hint = "start one with `" + a.name + " coordinator`, or name another with --coordinator"
+		}
 		if e.Op == "" {
 			e.Op = "connect to " + address
 		}
 		return e
 	case fanfold.KindDenied:
-		if e.Hint == "" {
+		if e.Hint == "" && a.tlsDir == "" {
 			e.Hint = "name the coordinator's token file with --token-file"
 		}
 		return e

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -17,15 +16,16 @@ import (
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/coordinator"
-	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/internal/pki"
 )
 
 // drainMax is how long a coordinator that is asked to end lets its jobs run.
 const drainMax = 10 * time.Second
 
-const coordinatorHelp = `Serve clients on a Unix socket and a loopback port, and run their jobs.
+const coordinatorHelp = `Serve clients on a Unix socket and a port, and run their jobs.
 
-The socket and the token for the port lie in the state folder, which only you can enter.
+The socket and the token for the port lie in the state folder, which only you can enter. A
+port that other hosts can reach needs certificates: see tls init, tls issue and --tls-dir.
 SIGTERM lets running jobs end, for at most 10 s; Ctrl-C cancels them; a second signal ends at once.`
 
 func (a *app) coordinatorCommand() *cobra.Command {
@@ -43,15 +43,17 @@ func (a *app) devCommand() *cobra.Command {
 func (a *app) serveCommand(use, short, long, next string) *cobra.Command {
 	local := localFlags{slots: defaultSlots()}
 	listen, admin := DefaultAddress, ""
+	var files pki.Files
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), local, listen, admin, next)
+			return a.serve(cmd.Context(), local, listening{listen, files}, admin, next)
 		},
 	}
 	local.register(cmd.Flags())
 	cmd.Flags().Var(&local.memory, "memory", "memory for the buffers of one task")
-	cmd.Flags().StringVar(&listen, "listen", listen, "`address` for TCP clients, loopback only")
+	cmd.Flags().StringVar(&listen, "listen", listen, "`address` for TCP clients")
+	registerTLS(cmd.Flags(), &files)
 	cmd.Flags().StringVar(&admin, "admin", "",
 		"`address` for metrics and profiles over HTTP, loopback only (default: none)")
 	return cmd
@@ -59,9 +61,13 @@ func (a *app) serveCommand(use, short, long, next string) *cobra.Command {
 
 // serve runs a coordinator until a signal ends it.
 func (a *app) serve(
-	ctx context.Context, local localFlags, listen, admin, next string,
+	ctx context.Context, local localFlags, listen listening, admin, next string,
 ) (err error) {
-	if err := errors.Join(local.validate(), loopbackOnly(listen), adminOnly(admin)); err != nil {
+	if err := errors.Join(local.validate(), adminOnly(admin)); err != nil {
+		return err
+	}
+	certs, err := a.certificates(listen)
+	if err != nil {
 		return err
 	}
 	dir, err := stateDir(a.stateDir)
@@ -73,16 +79,12 @@ func (a *app) serve(
 		return err
 	}
 	defer lock.Close()
-	tokenFile := filepath.Join(dir, tokenName)
-	if a.tokenFile != "" {
-		tokenFile = a.tokenFile
-	}
-	token, err := makeToken(tokenFile)
+	token, forget, err := a.token(dir, certs)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tokenFile)
-	listeners, err := a.openListeners(ctx, filepath.Join(dir, socketName), listen)
+	defer forget()
+	listeners, err := a.openListeners(ctx, filepath.Join(dir, socketName), listen.address)
 	if err != nil {
 		return err
 	}
@@ -107,11 +109,14 @@ func (a *app) serve(
 	defer func() { err = errors.Join(err, stopAdmin()) }()
 	defer a.reloadOnHangup(ctx, n.server)()
 	fmt.Fprint(a.stderr, next)
-	return serveUntil(ctx, n.server, listeners)
+	return serveUntil(ctx, n.server, listeners, a.identifier(certs))
 }
 
 // serveUntil serves until ctx ends or a listener fails. After SIGTERM running jobs may end.
-func serveUntil(ctx context.Context, server *coordinator.Server, listeners []net.Listener) error {
+func serveUntil(
+	ctx context.Context, server *coordinator.Server, listeners []net.Listener,
+	identify coordinator.Identify,
+) error {
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	all, serving := errgroup.WithContext(base)
@@ -131,20 +136,18 @@ func serveUntil(ctx context.Context, server *coordinator.Server, listeners []net
 	return all.Wait()
 }
 
-// identify proves peers on the Unix socket by their uid; those on the port need the token.
-func identify(c net.Conn) (*protocol.Identity, error) {
-	if _, ok := c.(*net.UnixConn); !ok {
-		return nil, nil
+// token makes the token of those who connect to the port, which forget removes. Where certificates
+// prove them there is none.
+func (a *app) token(dir string, certs *pki.Keeper) (token []byte, forget func(), err error) {
+	if certs != nil {
+		return nil, func() {}, nil
 	}
-	uid, err := protocol.PeerUID(c)
-	if err != nil {
-		return nil, err
+	file := filepath.Join(dir, tokenName)
+	if a.tokenFile != "" {
+		file = a.tokenFile
 	}
-	if uid != os.Getuid() {
-		return nil, fanfold.Errorf(fanfold.KindDenied, "", "uid %d may not use this coordinator", uid)
-	}
-	return &protocol.Identity{Name: "uid " + strconv.Itoa(uid), UID: uid,
-		Roles: []protocol.Role{protocol.RoleClient}}, nil
+	token, err = makeToken(file)
+	return token, func() { _ = os.Remove(file) }, err
 }
 
 // openListeners opens the Unix socket and the port. The socket's folder is locked by this process,

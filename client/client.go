@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"sync"
 	"time"
@@ -29,7 +30,11 @@ type Config struct {
 	// TokenFile is read by Dial when Token is nil and Address is no Unix socket; "": no token.
 	TokenFile string
 	Role      protocol.Role // zero: RoleClient
-	Product   string        // of the caller, for people: "fanfold 0.1.0"
+	// TLS is how Dial connects to a port that wants certificates: they prove both sides, so Token and
+	// TokenFile are not used. It must verify the server; Dial fills in an empty ServerName. nil, or a
+	// Unix socket: no TLS.
+	TLS     *tls.Config
+	Product string // of the caller, for people: "fanfold 0.1.0"
 }
 
 // Client is one connection to a coordinator. Its methods are safe for concurrent use. Their errors

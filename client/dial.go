@@ -18,7 +18,9 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	network, address := "tcp", cfg.Address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok || strings.Contains(address, "/") {
 		network, address = "unix", path
-		cfg.Token = nil // the kernel proves who we are
+		cfg.Token, cfg.TLS = nil, nil // the kernel proves who we are
+	} else if cfg.TLS != nil {
+		cfg.Token = nil
 	} else if cfg.Token == nil && cfg.TokenFile != "" {
 		token, err := readToken(cfg.TokenFile)
 		if err != nil {
@@ -31,7 +33,13 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fanfold.Errorf(fanfold.KindUnreachable, "connect to coordinator", "%w", err)
 	}
-	return New(ctx, protocol.NewConn(conn), cfg)
+	if cfg.TLS != nil {
+		if conn, err = secure(ctx, conn, cfg); err != nil {
+			return nil, err
+		}
+	}
+	cl, err := New(ctx, protocol.NewConn(conn), cfg)
+	return cl, explain(err, cfg.TLS != nil)
 }
 
 // tokenFileMax is more than a token file has, in bytes.

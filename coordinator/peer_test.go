@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -230,9 +231,7 @@ func TestB9HostileBytesCloseTheirConnectionOnly(t *testing.T) {
 	s := New(Config{Programs: map[string]protocol.ProgramInfo{"words": wordInfo}})
 	served := make(chan error, 1)
 	go func() {
-		served <- s.Serve(t.Context(), l, func(net.Conn) (*protocol.Identity, error) {
-			return &protocol.Identity{Name: "ann"}, nil
-		})
+		served <- s.Serve(t.Context(), l, ann)
 	}()
 	good, err := client.Dial(t.Context(), client.Config{Address: l.Addr().String()})
 	if err != nil {
@@ -306,7 +305,7 @@ func TestR43WrongTokenOrRoleIsRefused(t *testing.T) {
 	s := New(Config{Token: token})
 	served := make(chan error, 1)
 	go func() {
-		served <- s.Serve(t.Context(), l, func(net.Conn) (*protocol.Identity, error) { return nil, nil })
+		served <- s.Serve(t.Context(), l, anyone)
 	}()
 	cfg := client.Config{Address: l.Addr().String(), Token: token}
 	good, err := client.Dial(t.Context(), cfg)
@@ -335,4 +334,14 @@ func TestR43WrongTokenOrRoleIsRefused(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+}
+
+// ann takes whoever comes for ann.
+func ann(_ context.Context, c net.Conn) (net.Conn, *protocol.Identity, error) {
+	return c, &protocol.Identity{Name: "ann"}, nil
+}
+
+// anyone leaves it to the token who a peer is.
+func anyone(_ context.Context, c net.Conn) (net.Conn, *protocol.Identity, error) {
+	return c, nil, nil
 }

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 
@@ -80,13 +81,15 @@ func (s *Server) call(f func(*owner)) {
 	<-done
 }
 
+// Identify says who a peer is as far as its transport proves it: a nil Identity means that it must
+// prove itself by the token, an error refuses it. It may talk to the peer until ctx ends, as TLS
+// does, and gives the connection to use instead of c; it is part of the handshake, with its limits.
+type Identify func(ctx context.Context, c net.Conn) (net.Conn, *protocol.Identity, error)
+
 // Serve accepts connections until ctx ends (then it returns nil) or the listener fails. It closes
-// the listener; connections live on until Close. identify says who a peer is as far as the
-// transport proves it: a nil Identity means that it must prove itself by the token, an error
-// refuses it. A peer whose Identity has no Roles may be a client, an admin or a viewer.
-func (s *Server) Serve(
-	ctx context.Context, l net.Listener, identify func(net.Conn) (*protocol.Identity, error),
-) error {
+// the listener; connections live on until Close. A peer whose Identity has no Roles may be a
+// client, an admin or a viewer.
+func (s *Server) Serve(ctx context.Context, l net.Listener, identify Identify) error {
 	if err := s.begin(); err != nil {
 		l.Close()
 		return err
@@ -117,9 +120,14 @@ func (s *Server) Serve(
 }
 
 // accepted serves one connection of a listener.
-func (s *Server) accepted(c net.Conn, identify func(net.Conn) (*protocol.Identity, error)) {
-	id, err := identify(c)
+func (s *Server) accepted(c net.Conn, identify Identify) {
+	h := s.enter(context.Background(), hostOf(c.RemoteAddr()))
+	conn, id, err := identify(h.ctx, c)
 	if err != nil {
+		h.leave()
+		if cause := context.Cause(h.ctx); errors.Is(cause, errEvicted) {
+			err = cause
+		}
 		s.cfg.Log.Warn("refuse connection", "from", c.RemoteAddr(), "error", err)
 		c.Close()
 		return
@@ -129,7 +137,7 @@ func (s *Server) accepted(c net.Conn, identify func(net.Conn) (*protocol.Identit
 		roles = id.Roles
 	}
 	// How the connection ended is in the log.
-	_ = s.serve(context.Background(), protocol.NewConn(c), id, roles)
+	_ = s.serve(context.Background(), h, protocol.NewConn(conn), id, roles)
 }
 
 // Attach serves a connection that is open already, for a peer that is known to be id. It shakes
@@ -141,19 +149,18 @@ func (s *Server) Attach(ctx context.Context, c *protocol.Conn, id protocol.Ident
 		return err
 	}
 	defer s.work.Done()
-	return s.serve(ctx, c, &id, allRoles)
+	return s.serve(ctx, s.enter(ctx, ""), c, &id, allRoles)
 }
 
-// serve shakes hands with a peer and reads what it sends. The end of the Server ends the handshake;
+// serve shakes hands with a peer, as h, and reads what it sends. The Server's end ends h;
 // whoever was let in is dismissed by the owner, after what it is still to be told. The caller is in
 // s.work.
 func (s *Server) serve(
-	ctx context.Context, c *protocol.Conn, id *protocol.Identity, roles []protocol.Role,
+	ctx context.Context, h *shaking, c *protocol.Conn, id *protocol.Identity, roles []protocol.Role,
 ) error {
 	defer c.Close()
-	shaking, shaken := s.within(ctx)
-	p, err := s.handshake(shaking, c, id, roles)
-	shaken()
+	p, err := s.handshake(h, c, id, roles)
+	h.leave()
 	if err != nil {
 		s.cfg.Log.Info("refuse connection", "error", err)
 		farewell(c)

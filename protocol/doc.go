@@ -68,12 +68,13 @@
 //	peer    Proof    only where a token is needed
 //	server  Welcome  the peer is in; or Error, at any point, and the connection is closed
 //
-// On a Unix socket the kernel tells the server who the peer is. On TCP both sides prove that they
-// have the same token of 32 bytes. The token's file has it as 64 hexadecimal digits and LF. It
-// never travels: the peer's Hello has a nonce of 32 random bytes, the server's Hello another and
-// the server's proof; the peer checks that proof, closes the connection if it is wrong, and only
-// then sends its own. Proofs are compared in constant time. They are HMAC-SHA256, the token being
-// the key, of these bytes:
+// On a Unix socket the kernel tells the server who the peer is. With TLS, which begins before the
+// first line, both sides have certificates (docs/security.md), and there is no Proof. On plain
+// TCP, which is for loopback, both sides prove that they have the same token of 32 bytes. The
+// token's file has it as 64 hexadecimal digits and LF. It never travels: the peer's Hello has a
+// nonce of 32 random bytes, the server's Hello another and the server's proof; the peer checks
+// that proof, closes the connection if it is wrong, and only then sends its own. Proofs are
+// compared in constant time. They are HMAC-SHA256, the token being the key, of these bytes:
 //
 //	the server's:  "fanfold 1 server proof", 0x00, role of the peer (1 byte),
 //	               nonce of the peer (32 bytes), nonce of the server (32 bytes)
