@@ -29,6 +29,7 @@ var transports = []struct {
 		return dialNet(t, "unix", filepath.Join(t.TempDir(), "s"))
 	}},
 	{"tcp", func(t testing.TB) (a, b *Conn) { return dialNet(t, "tcp", "127.0.0.1:0") }},
+	{"tls", dialTLS},
 }
 
 func dialPipes(t testing.TB) (a, b *Conn) {
