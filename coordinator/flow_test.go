@@ -254,6 +254,64 @@ func TestManyClientsReadLargeRepliesTogether(t *testing.T) {
 	})
 }
 
+// TestReplyGoesOnWhileItsQueueDrains reads replies at once under more credit than the outbound
+// queue takes, so that room for more comes at every point of sending.
+func TestReplyGoesOnWhileItsQueueDrains(t *testing.T) {
+	for name, behave := range map[string]behaviour{"inline": inline, "files": inFile} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, Config{}, 2)
+				c.agent.set(func(a *fakeAgent) { a.behave = behave })
+				text := lineText(6_000_000)
+				job := fanfold.Job{Program: "lines", Detach: true}
+				r := c.submit(c.client("ann"), job, text)
+				if _, err := r.Wait(); err != nil {
+					t.Fatal(err)
+				}
+				conn := c.enter(protocol.Hello{Role: uint8(protocol.RoleClient)})
+				defer conn.Close()
+				stuck := time.AfterFunc(time.Hour, func() { conn.Close() })
+				defer stuck.Stop()
+				id := r.Job()
+				for request := range uint64(20) {
+					err := conn.Send(&protocol.Attach{
+						Request: request + 1, Job: id[:], Credit: 1 << 40,
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					conn.Flush()
+					if got, err := readReply(conn); got != len(text) || err != nil {
+						t.Fatalf("reply %d: got %d bytes of %d, %v", request, got, len(text), err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// readReply counts the bytes of a reply until its end.
+func readReply(conn *protocol.Conn) (bytes int, err error) {
+	var b protocol.Batch
+	for {
+		if err := conn.Read(&b); err != nil {
+			return bytes, err
+		}
+		for m := range b.All() {
+			switch m.Kind {
+			case protocol.KindResult:
+				var r protocol.Result
+				if err := protocol.Decode(m, &r); err != nil {
+					return bytes, err
+				}
+				bytes += len(r.Data)
+			case protocol.KindEnded:
+				return bytes, nil
+			}
+		}
+	}
+}
+
 func TestReaderThatGivesUpIsForgotten(t *testing.T) {
 	for name, behave := range map[string]behaviour{"inline": inline, "files": inFile} {
 		t.Run(name, func(t *testing.T) {

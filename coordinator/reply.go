@@ -132,7 +132,11 @@ func (o *owner) reply(p *peer) {
 			o.replyMore(r.job.stream)
 		}
 	}
-	for len(c.ring) > 0 && p.conn.Queued()+int(c.granted) < roomMax {
+	for len(c.ring) > 0 {
+		// What a worker was asked for calls again when it has come, and room when there is some.
+		if c.granted > 0 && p.conn.Queued()+int(c.granted) >= roomMax || !o.room(p) {
+			break
+		}
 		r := c.ring[0]
 		c.ring = slices.Delete(c.ring, 0, 1)
 		r.inRing = false
@@ -141,9 +145,6 @@ func (o *owner) reply(p *peer) {
 		}
 	}
 	o.tellLogs(p)
-	if len(c.ring) > 0 && c.granted == 0 {
-		o.room(p) // calls again
-	}
 }
 
 // next sends the next block of a reply. It returns false when there is none to be sent now.
