@@ -32,17 +32,24 @@
 // CloseJob ends the input. CancelJob ends the job at any time before its end.
 //
 // Open jobs. Every task is answered by one effect, Reply or Refuse, and forgotten; the Reply is
-// its commit. JobReply is the last effect of the job: Failed if one of its tasks failed. A task may
-// have a Priority within the job, and a deadline (Until): whoever passes it is answered as TimedOut
-// and, if it runs, stopped. Tasks with a Shard run in the order of their Submits and on one slot,
-// whatever happens: one that failed is answered and not tried again, because what is behind it may
-// have run; one whose process or worker was lost comes back ahead of those behind it. A shard is on
-// the slot that rendezvous hashing of its number and OpenSlot's Key says; it moves when nothing of
-// it is under way, and that of a Stateful job only when its slot is gone.
+// its commit, and its Number says how many attempts were made. JobReply is the last effect of the
+// job: Failed if one of its tasks failed. A task may have a Priority within the job, and a deadline
+// (Until): whoever passes it is answered as TimedOut and, if it runs, stopped; nothing is started
+// behind its deadline.
+//
+// Shards. Tasks with a Shard run in the order of their Submits and on one slot: one that failed is
+// answered and not tried again, because what is behind it may have run; one whose process or worker
+// was lost comes back ahead of those behind it. When an attempt that had not started comes back, or
+// is reported as lost, those behind it are taken back (TakeBack) and nothing more of the shard is
+// sent until all are answered; otherwise those with a shard are never taken back. A shard is on the
+// slot that rendezvous hashing of its number and OpenSlot's Key says. It moves when every process
+// has answered for what it was sent of it, or is gone; that of a Stateful job only when its slot is
+// gone. The owner sees from a Send's Slot that a shard has moved.
 //
 // Waiting. Suspend takes an attempt that has started out of its slot's line: the next one begins,
-// and the attempt has neither a progress time-out nor a Timeout any more. It is reported like any
-// other. With its slot, it is lost.
+// and the attempt has neither a progress time-out nor a Timeout any more, but a Stop is still to be
+// answered within Spec.Grace. It is reported like any other. With its slot, it is lost. A slot does
+// not change its image as long as an attempt of it waits.
 //
 // Closed jobs. When the input is closed and all map tasks are committed, the stage StageReduce
 // opens: effect StageReady, then its tasks are sent, Tag and Ref being the task's index.
@@ -93,6 +100,9 @@
 // names them by ids with a serial number. Among the jobs the next is found by three rules:
 // shares by slot time over weight, priority classes within a share, and jobs by slot time within
 // a class. An idle slot may stay with its last job for a little longer than that (Config.Stay)
-// before it changes to another image. Two attempts of one task at a time are representable
+// before it changes to another image. A job that no slot has room for now is parked: others go, and
+// it is looked at again when a slot that suits it has room. One that needs a slot that is busy with
+// another image, as that of its shard may be, wants that slot: it gets no more work until it is
+// idle. Two attempts of one task at a time are representable
 // (attempt.sibling), but nothing makes them yet.
 package scheduler

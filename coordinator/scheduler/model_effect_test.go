@@ -126,11 +126,14 @@ func (m *model) sendSharded(t *modelTask, e *Effect) {
 	m.sendHome(t, e)
 }
 
-// sendHome checks that a shard of a stateful job stays where it is.
+// sendHome checks that a shard of a stateful job stays where it is, and any other one as long as it
+// may still run there, although its process is to be killed.
 func (m *model) sendHome(t *modelTask, e *Effect) {
 	j := t.job
 	if home, ok := j.homes[t.shard]; ok && home != e.Slot {
-		m.check(m.slots[home] == nil || !j.spec.Stateful, "shard %d leaves its state", t.shard)
+		sl := m.slots[home]
+		may := sl == nil || !j.spec.Stateful && !slices.Contains(sl.shards, shardOf{j.id, t.shard})
+		m.check(may, "shard %d leaves slot %x", t.shard, home)
 		m.seen["moved"]++
 	}
 	j.homes[t.shard] = e.Slot
@@ -141,6 +144,9 @@ func (m *model) kill(e *Effect) {
 	sl := m.slots[e.Slot]
 	m.check(sl != nil && !sl.killed, "killed for no reason: %+v", *e)
 	sl.killed = true
+	for _, a := range slices.Concat(sl.attempts, sl.away) {
+		sl.shards = append(sl.shards, shardOf{a.task.job.id, a.task.shard})
+	}
 	beside := slices.ContainsFunc(sl.away, func(a *modelAttempt) bool {
 		return a.stopped && a.late(m.now)
 	})

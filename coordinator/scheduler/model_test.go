@@ -90,6 +90,13 @@ type modelSlot struct {
 	attempts []*modelAttempt // not answered, in the order sent
 	away     []*modelAttempt // that wait for others
 	killed   bool
+	shards   []shardOf // of its attempts when it was killed
+}
+
+// shardOf names a shard.
+type shardOf struct {
+	job   JobID
+	shard uint32
 }
 
 // want is an effect that must come.

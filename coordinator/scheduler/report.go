@@ -25,28 +25,26 @@ func (x step) report(c *Command) {
 		e.Status, e.Result, e.Again = Succeeded, t.result, true
 		return
 	}
-	job, shard, on := a.job, a.shard, a.slot
-	x.reported(k, c, min(max(c.Nanos, 0), nanosMax))
-	if shard != 0 {
-		x.recall(job, shard, on)
+	nanos := min(max(c.Nanos, 0), nanosMax)
+	if c.Status == Succeeded {
+		x.settled(a.task, k, Succeeded, c.Ref, nanos)
+		return
 	}
-}
-
-// reported decides what becomes of an attempt, and of its task, that its process has answered.
-func (x step) reported(k uint32, c *Command, nanos int64) {
+	job, shard, on := a.job, a.shard, a.slot
 	switch c.Status {
-	case Succeeded:
-		x.settled(x.attempts.get(k).task, k, Succeeded, c.Ref, nanos)
 	case Returned:
 		x.again(k, Returned, 0, 0, 0)
 	case NoSource:
 		x.noSource(k, c, nanos)
 	case Hopeless:
-		x.settled(x.attempts.get(k).task, k, Failed, c.Ref, nanos)
+		x.settled(a.task, k, Failed, c.Ref, nanos)
 	case Crashed, TimedOut, Lost:
 		x.fail(k, c.Status, c.Ref, nanos)
 	default:
 		x.fail(k, Failed, c.Ref, nanos)
+	}
+	if shard != 0 {
+		x.recall(job, shard, on)
 	}
 }
 

@@ -171,9 +171,6 @@ func (s *State) hold(j *job, n uint32) {
 
 // answered notes that the process of an attempt has answered, or will not do so any more.
 func (s *State) answered(a *attempt) {
-	if a.shard == 0 {
-		return
-	}
 	j := s.job(a.job)
 	if j == nil {
 		return
@@ -281,9 +278,14 @@ func (s *State) sharded(yield func(*job) bool) {
 	}
 }
 
-// strike notes a worker's failure. If that excludes it, the shards of the job go elsewhere.
+// strike notes a worker's failure. If that excludes it, the shards of the job go elsewhere; if it
+// was the last worker that was not excluded, now none is.
 func (s *State) strike(j *job, w fanfold.WorkerID) {
-	if j.strike(w) != s.cfg.StrikesMax || j.queues == nil || j.spec.Stateful {
+	if j.strike(w) != s.cfg.StrikesMax {
+		return
+	}
+	s.wake(j)
+	if j.queues == nil || j.spec.Stateful {
 		return
 	}
 	for n := uint32(1); n <= uint32(len(j.queues.list)); n++ {

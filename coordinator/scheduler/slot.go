@@ -37,19 +37,18 @@ func (s *State) hasRoom(sl *slot) bool {
 // seat puts a slot where it belongs among those with room: idle ones in front.
 func (s *State) seat(sl *slot) {
 	i := uint32(sl.id.Index())
-	was, idle := sl.seated, sl.attempts.n == 0
-	sl.seated = s.hasRoom(sl)
-	switch {
-	case was && sl.seated && (idle && s.room.head == i || !idle && s.room.tail == i): // it is there
-	case was:
+	if sl.seated {
 		s.slots.remove(&s.room, i)
-		fallthrough
-	default:
-		if sl.seated {
-			s.slots.push(&s.room, i, idle)
-		}
 	}
-	if sl.seated && s.parked.n > 0 {
+	if sl.seated = s.hasRoom(sl); !sl.seated {
+		return
+	}
+	if sl.attempts.n == 0 {
+		s.slots.pushFront(&s.room, i)
+	} else {
+		s.slots.pushBack(&s.room, i)
+	}
+	if s.parked.n > 0 {
 		s.unpark(sl)
 	}
 }

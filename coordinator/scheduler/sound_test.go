@@ -270,6 +270,9 @@ func (s *State) soundLines() error {
 		if want != (j.place != 0) {
 			return fmt.Errorf("job %d has work: %t; in line: %d", i, want, j.place)
 		}
+		if !want && j.parked && j.hasWork() && s.choose(j).to != nil {
+			return fmt.Errorf("job %d is parked, but may go: %+v", i, s.choose(j))
+		}
 		if want {
 			ready[j.spec.Share] = true
 			l := s.shares[j.spec.Share].lines[j.spec.Priority]

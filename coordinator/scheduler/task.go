@@ -63,7 +63,9 @@ func (s *State) forget(j *job, i uint32, t *task) {
 
 // forgetAttempt frees an attempt that is in no list.
 func (s *State) forgetAttempt(i uint32) {
-	s.answered(s.attempts.get(i))
+	if a := s.attempts.get(i); a.shard != 0 {
+		s.answered(a)
+	}
 	s.attempts.free(i)
 }
 

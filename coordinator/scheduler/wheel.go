@@ -64,9 +64,12 @@ func (w *wheel) set(at Time, owner uint32) uint32 {
 
 // drop forgets the timer with number *n, if it is not 0, and clears that number.
 func (w *wheel) drop(n *uint32) {
-	if *n == 0 {
-		return
+	if *n != 0 {
+		w.forget(n)
 	}
+}
+
+func (w *wheel) forget(n *uint32) {
 	w.unlink(*n)
 	w.timers[*n] = timer{next: w.unused}
 	w.unused, *n = *n, 0
