@@ -115,13 +115,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, identify Identify) e
 		case err != nil:
 			return fanfold.Errorf(fanfold.KindUnreachable, "accept connection", "%w", err)
 		}
-		s.work.Go(func() { s.accepted(c, identify) })
+		h := s.enter(context.Background(), hostOf(c.RemoteAddr())) // here: the oldest is evicted first
+		s.work.Go(func() { s.accepted(h, c, identify) })
 	}
 }
 
-// accepted serves one connection of a listener.
-func (s *Server) accepted(c net.Conn, identify Identify) {
-	h := s.enter(context.Background(), hostOf(c.RemoteAddr()))
+// accepted serves one connection of a listener, as h.
+func (s *Server) accepted(h *shaking, c net.Conn, identify Identify) {
 	conn, id, err := identify(h.ctx, c)
 	if err != nil {
 		h.leave()
