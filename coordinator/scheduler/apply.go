@@ -73,6 +73,14 @@ func (s *State) applySlot(e *Event, out *Out) {
 		s.about(TakeBack, e.Seq, j, a.task, e.Attempt.index(), out)
 	case Suspended:
 		s.suspended(e)
+	case SlotDraining:
+		s.slotDraining(e)
+	case SlotDrained:
+		sl := *s.slots.get(uint32(e.Slot.Index()))
+		sl.drained = true
+		s.draining--
+		f := out.effect(Drained, e.Seq)
+		f.Slot, f.Worker = sl.id, sl.worker
 	case SlotWanted:
 		sl := *s.slots.get(uint32(e.Slot.Index()))
 		sl.wanted, sl.patience = true, e.N
@@ -96,6 +104,9 @@ func (s *State) slotOpened(e *Event, out *Out) {
 func (s *State) slotLost(e *Event) {
 	i := uint32(e.Slot.Index())
 	sl := *s.slots.get(i)
+	if sl.draining && !sl.drained {
+		s.draining--
+	}
 	sl.expired = true
 	s.seat(sl)
 	s.wheel.drop(&sl.timer)

@@ -50,7 +50,7 @@ func (s *State) holds(j *job) bool {
 	}
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
-		if sl.attempts.n > 0 && sl.away.n == 0 && !sl.expired && !s.excluded(j, sl.worker) {
+		if sl.attempts.n > 0 && sl.away.n == 0 && sl.takes() && !s.excluded(j, sl.worker) {
 			return true
 		}
 	}

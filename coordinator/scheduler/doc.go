@@ -26,6 +26,11 @@
 // and LoseSlot is due when the process is gone, with any Status, for what is left on it is not
 // counted.
 //
+// DrainSlot lets a slot end the attempts that it has started and gives it nothing more: those that
+// had not started are taken back, but for those with a shard, which it ends too. The effect Drained
+// says that it has none left; a LoseSlot may come before. The worker that drains is not to open
+// further slots.
+//
 // Jobs. OpenJob is answered by the effect JobReady, which carries the new JobID and the
 // command's Tag. Submit adds a task to the map stage (of an open job: to its only stage, called
 // map too); the order of the Submits is the order of the tasks, and their Tags are the owner's.

@@ -22,11 +22,12 @@ const (
 	JobReply                         // Client, Job, Status: the job has ended
 	SlotReady                        // Slot, Worker, Tag: of OpenSlot
 	JobReady                         // Client, Job, Tag: of OpenJob
+	Drained                          // Slot, Worker: no attempt is left on it, of DrainSlot
 )
 
 var effectNames = [...]string{
 	"none", "send", "stop", "take-back", "kill", "commit", "discard", "reply", "refuse", "retry",
-	"stage-ready", "deliver", "job-reply", "slot-ready", "job-ready",
+	"stage-ready", "deliver", "job-reply", "slot-ready", "job-ready", "drained",
 }
 
 // String is the kind's name in transcripts.

@@ -29,13 +29,16 @@ const (
 	Ticked                            // At
 	Suspended                         // Attempt, Slot
 	SlotWanted                        // Slot, N (nanos): for another image, when that is over
+	SlotDraining                      // Slot: it gets nothing more
+	SlotDrained                       // Slot: and has no attempt any more
 )
 
 var eventNames = [...]string{
 	"none", "job-opened", "task-queued", "assigned", "attempt-ended", "task-ended", "task-woken",
 	"task-reopened", "job-closed", "stage-opened", "job-finishing", "job-ended", "tasks-reaped",
 	"slot-opened", "slot-lost", "slot-expired", "slot-rearmed", "job-parked", "revoked",
-	"progressed", "ticked", "suspended", "slot-wanted",
+	"progressed", "ticked", "suspended", "slot-wanted", "slot-draining",
+	"slot-drained",
 }
 
 // String is the kind's name in transcripts and in the journal's messages.

@@ -103,11 +103,13 @@ const (
 	LoseSlot                          // Slot, Status: Crashed, Lost (its agent) or Returned
 	Tick                              // time passed
 	Suspend                           // Attempt: it waits for others, and leaves its slot's line
+	DrainSlot                         // Slot: it gets nothing more
 )
 
 var commandNames = [...]string{
 	"none", "open-job", "submit", "close-job", "cancel-job", "cancel-task", "report", "progress",
 	"lose-output", "finish-job", "open-slot", "lose-slot", "tick", "suspend",
+	"drain-slot",
 }
 
 // String is the kind's name in transcripts.

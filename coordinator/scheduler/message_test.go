@@ -16,9 +16,9 @@ func TestNames(t *testing.T) {
 		of   func(int) fmt.Stringer
 	}{
 		{"status", int(Hopeless), func(k int) fmt.Stringer { return Status(k) }},
-		{"command", int(Suspend), func(k int) fmt.Stringer { return CommandKind(k) }},
-		{"event", int(SlotWanted), func(k int) fmt.Stringer { return EventKind(k) }},
-		{"effect", int(JobReady), func(k int) fmt.Stringer { return EffectKind(k) }},
+		{"command", int(DrainSlot), func(k int) fmt.Stringer { return CommandKind(k) }},
+		{"event", int(SlotDrained), func(k int) fmt.Stringer { return EventKind(k) }},
+		{"effect", int(Drained), func(k int) fmt.Stringer { return EffectKind(k) }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -65,13 +65,19 @@ func (m *model) effect(e *Effect) {
 		j.finishing = true
 	case JobReply:
 		m.jobReply(e)
+	case Drained:
+		sl := m.slots[e.Slot]
+		ok := sl != nil && sl.draining && len(sl.attempts)+len(sl.away) == 0
+		m.check(ok && !sl.drained, "drained too early or twice: %+v", *e)
+		sl.drained = true
 	}
 }
 
 func (m *model) send(e *Effect) {
 	j, sl := m.jobs[e.Job], m.slots[e.Slot]
 	m.check(j != nil && j.ending == None, "an attempt of a job that is not there: %+v", *e)
-	m.check(sl != nil && !sl.killed, "an attempt on a slot that is not there: %+v", *e)
+	m.check(sl != nil && !sl.draining, "an attempt on a slot that drains: %+v", *e)
+	m.check(!sl.killed, "an attempt on a slot that is not there: %+v", *e)
 	m.check(m.attempts[e.Attempt] == nil, "attempt %x is sent twice", e.Attempt)
 	t := m.tasks[e.Task]
 	if t == nil {
@@ -259,6 +265,10 @@ func (m *model) jobReply(e *Effect) {
 // settled checks what must hold behind a command and all its effects.
 func (m *model) settled() {
 	m.check(len(m.due) == 0, "did not come: %+v", m.due)
+	for id, sl := range m.slots {
+		empty := len(sl.attempts)+len(sl.away) == 0
+		m.check(!sl.draining || sl.drained || !empty, "slot %x is not told to be drained", id)
+	}
 	m.check(!m.cancelled || m.replied[m.command.Task], "not cancelled: %+v", m.command)
 	if m.command.Kind != Tick {
 		return

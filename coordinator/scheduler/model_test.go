@@ -90,6 +90,8 @@ type modelSlot struct {
 	attempts []*modelAttempt // not answered, in the order sent
 	away     []*modelAttempt // that wait for others
 	killed   bool
+	draining bool
+	drained  bool
 	shards   []shardOf // of its attempts when it was killed
 }
 
@@ -179,6 +181,10 @@ func (m *model) expect(now Time, c *Command) {
 		m.leave(a)
 		a.away = true
 		m.slots[a.slot].away = append(m.slots[a.slot].away, a)
+	case DrainSlot:
+		if sl := m.slots[c.Slot]; sl != nil {
+			sl.draining = true
+		}
 	case Progress:
 		if a := m.attempts[c.Attempt]; a != nil && a.live && a.started > 0 && !a.away {
 			a.beat = m.now

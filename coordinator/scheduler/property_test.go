@@ -163,7 +163,9 @@ func (d *driver) command() Command {
 		return Command{Kind: Progress, Attempt: among(d, d.live(), "attempt")}
 	case k < 91:
 		return Command{Kind: Progress, Attempt: among(d, d.stale, "attempt")}
-	case k < 93:
+	case k < 92:
+		return Command{Kind: DrainSlot, Slot: d.slot()}
+	case k < 94:
 		return Command{Kind: Suspend, Attempt: among(d, d.live(), "attempt")}
 	}
 	return Command{Kind: Tick}
@@ -278,7 +280,7 @@ func (d *driver) drain() {
 			d.step(d.report(id))
 		}
 		for _, id := range slices.Sorted(maps.Keys(d.m.slots)) {
-			if d.m.slots[id].killed {
+			if sl := d.m.slots[id]; sl.killed || sl.drained {
 				d.tag++
 				d.step(Command{Kind: LoseSlot, Slot: id, Status: Crashed})
 				d.step(Command{Kind: OpenSlot, Worker: 9, Tag: d.tag})
@@ -381,12 +383,12 @@ func TestX1X2X3I2Property(t *testing.T) {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}
 	}
-	for k := JobOpened; k <= SlotWanted; k++ {
+	for k := JobOpened; k <= SlotDrained; k++ {
 		if name := "event " + k.String(); seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}
 	}
-	for k := Send; k <= JobReady; k++ {
+	for k := Send; k <= Drained; k++ {
 		if name := "effect " + k.String(); seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}

@@ -199,7 +199,7 @@ func (s *State) rehome(j *job, n uint32) {
 	var most uint64
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
-		if sl.expired || s.excluded(j, sl.worker) {
+		if !sl.takes() || s.excluded(j, sl.worker) {
 			continue
 		}
 		if w := weigh(n, sl.key); sh.home == 0 || w > most {
@@ -285,11 +285,16 @@ func (s *State) strike(j *job, w fanfold.WorkerID) {
 		return
 	}
 	s.wake(j)
-	if j.queues == nil || j.spec.Stateful {
-		return
+	if j.queues != nil {
+		s.evict(j, func(home *slot) bool { return home.worker == w })
 	}
-	for n := uint32(1); n <= uint32(len(j.queues.list)); n++ {
-		if home := s.slot(j.queues.at(n).home); home != nil && home.worker == w {
+}
+
+// evict moves the shards of a job away from slots that get nothing more of it; not those of a
+// stateful one, which stay until the slot is gone.
+func (s *State) evict(j *job, from func(home *slot) bool) {
+	for n := uint32(1); n <= uint32(len(j.queues.list)) && !j.spec.Stateful; n++ {
+		if home := s.slot(j.queues.at(n).home); home != nil && from(home) {
 			s.moveShard(j, n)
 		}
 	}

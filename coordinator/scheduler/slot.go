@@ -18,6 +18,8 @@ type slot struct {
 	timer    uint32 // not later than the deadline of its first attempt; re-armed when it fires
 	seated   bool   // in State.room
 	expired  bool   // its process is to be killed
+	draining bool   // it gets nothing more
+	drained  bool   // draining, and the effect Drained was given
 	wanted   bool   // for another image: it goes on for its patience, and then until it is idle
 	patience int64  // nanoseconds of further tasks
 	key      uint64 // that shards are placed by
@@ -29,10 +31,13 @@ type slot struct {
 // nothing waits behind a long task, and hundreds behind a short one.
 func (s *State) hasRoom(sl *slot) bool {
 	n := sl.attempts.n
-	return !sl.expired &&
+	return sl.takes() &&
 		(n == 0 || n < s.cfg.PrefetchMax && sl.backlog < int64(s.cfg.Prefetch) &&
 			(!sl.wanted || sl.patience > 0))
 }
+
+// takes reports whether a slot may ever get a further attempt.
+func (sl *slot) takes() bool { return !sl.expired && !sl.draining }
 
 // seat puts a slot where it belongs among those with room: idle ones in front.
 func (s *State) seat(sl *slot) {
@@ -163,7 +168,7 @@ func (s *State) excluded(j *job, w fanfold.WorkerID) bool {
 		return false
 	}
 	for i := range s.slots.all() {
-		if sl := *s.slots.get(i); !sl.expired && !j.struck(sl.worker, s.cfg.StrikesMax) {
+		if sl := *s.slots.get(i); sl.takes() && !j.struck(sl.worker, s.cfg.StrikesMax) {
 			return true
 		}
 	}

@@ -122,7 +122,7 @@ func (s *State) soundHome(j *job, n uint32) error {
 	var best *slot
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
-		if sl.expired || s.excluded(j, sl.worker) {
+		if !sl.takes() || s.excluded(j, sl.worker) {
 			continue
 		}
 		if best == nil || weigh(n, sl.key) > weigh(n, best.key) {
@@ -202,7 +202,7 @@ func (s *State) soundList(l *list, each func(uint32) error) error {
 }
 
 func (s *State) soundSlots() error {
-	onSlots, stocked, seated := 0, 0, 0
+	onSlots, stocked, seated, draining := 0, 0, 0, 0
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
 		n, backlog, loose := uint32(0), int64(0), uint32(0)
@@ -237,6 +237,9 @@ func (s *State) soundSlots() error {
 		if n > 1 {
 			stocked++
 		}
+		if sl.draining && !sl.drained {
+			draining++
+		}
 		if sl.seated {
 			seated++
 		}
@@ -247,7 +250,8 @@ func (s *State) soundSlots() error {
 			winners++
 		}
 	}
-	if onSlots+winners != s.attempts.live || stocked != s.stocked || seated != int(s.room.n) {
+	if onSlots+winners != s.attempts.live || stocked != s.stocked || seated != int(s.room.n) ||
+		draining != s.draining {
 		return fmt.Errorf("found %d attempts, %d winners, %d stocked, %d seated; kept %d, %d, %d",
 			onSlots, winners, stocked, seated, s.attempts.live, s.stocked, s.room.n)
 	}

@@ -11,6 +11,7 @@ type State struct {
 	line     line     // of the shares with a task that may go
 	room     list     // of the slots that may get one more attempt, idle ones first
 	stocked  int      // slots with more than one attempt
+	draining int      // slots that drain and have not told that they are empty
 	parked   list     // of the jobs that no slot may take now
 	dying    list     // of the jobs that have ended
 	wheel    wheel

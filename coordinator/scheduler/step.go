@@ -10,6 +10,9 @@ func (s *State) Step(now Time, c *Command, out *Out) {
 	x := step{s, max(now, Time(s.wheel.tick<<tickBits)), out}
 	x.decide(c)
 	x.dispatch()
+	if x.draining > 0 {
+		x.tellDrained()
+	}
 }
 
 // step is one call of Step. Its methods read the state, and change it by emitting events only, so
@@ -73,6 +76,8 @@ func (x step) decide(c *Command) {
 		x.loseSlot(c)
 	case Suspend:
 		x.suspend(c.Attempt)
+	case DrainSlot:
+		x.drainSlot(c.Slot)
 	case Tick:
 		x.tick()
 	}
