@@ -201,11 +201,12 @@ func (d *driver) job(closed bool) JobID {
 	return among(d, d.jobs, "job")
 }
 
-// slot is mostly one that is there, and rather one whose process is to be killed.
+// slot is mostly one that is there, and rather one whose process is to be killed, or that gets
+// nothing more.
 func (d *driver) slot() SlotID {
 	there := slices.Sorted(maps.Keys(d.m.slots))
 	for _, id := range there {
-		if d.m.slots[id].killed {
+		if sl := d.m.slots[id]; sl.killed || sl.drained {
 			return id
 		}
 	}
