@@ -18,6 +18,7 @@ type buffer struct {
 	runs   *runs
 	peak   int64  // most bytes that were held at a time
 	text   []byte // scratch
+	looks  int64  // of all sorts, at refs: see order
 
 	limit  int    // only the first limit records of the stream are wanted; 0: all
 	cutoff []byte // with limit: a key that the limit-th record so far has; nil: not known
@@ -33,6 +34,10 @@ const (
 	rowRefBytes = 16
 	refBytes    = rowRefBytes + scatterBytes
 	refsMin     = 256 // that a buffer starts with
+
+	// With a limit, a buffer holds up to this many records beside twice the limit before it drops
+	// those that are beyond it: what is kept is sorted once for as many as were taken since.
+	trimSlack = 1024
 
 	arenaBits = 40 // 24 are left for the partition
 	arenaMask = 1<<arenaBits - 1
@@ -88,6 +93,9 @@ func (b *buffer) add(part uint32, prefix uint64, key, value []byte) error {
 	if b.cutoff != nil && bytes.Compare(key, b.cutoff) >= 0 {
 		return nil
 	}
+	if b.limit > 0 && len(b.refs) >= 2*b.limit+trimSlack {
+		b.trim()
+	}
 	n := rowLen(key, value)
 	if need := b.needs(n); need > 0 {
 		if len(b.refs) > 0 && b.held()+need > b.memory {
@@ -130,15 +138,23 @@ func (b *buffer) growRefs() {
 
 // makeRoom drops the records beyond the limit, and writes a run if that is not enough.
 func (b *buffer) makeRoom() error {
-	b.sort()
-	if n := len(b.refs); b.limit > 0 && n >= b.limit {
-		b.refs = b.refs[:b.limit]
-		b.cutoff = bytes.Clone(b.keyOf(b.refs[b.limit-1]))
-		if n/2 >= b.limit && b.compact() {
-			return nil
-		}
+	if b.trim() {
+		return nil
 	}
 	return b.spill()
+}
+
+// trim sorts the records and drops those beyond the limit. It reports whether at least half of the
+// records, and of the memory, are free now.
+func (b *buffer) trim() bool {
+	b.sort()
+	n := len(b.refs)
+	if b.limit == 0 || n < b.limit {
+		return false
+	}
+	b.refs = b.refs[:b.limit]
+	b.cutoff = bytes.Clone(b.keyOf(b.refs[b.limit-1]))
+	return n/2 >= b.limit && b.compact()
 }
 
 // compact moves the rows of b.refs to a new arena, if they are few enough to leave room.
@@ -201,6 +217,7 @@ func (b *buffer) close() {
 func (b *buffer) sort() {
 	o := order{b: b}
 	o.sort(b.refs, byPart, 0)
+	b.looks += o.looks
 }
 
 func (b *buffer) keyOf(r rowRef) []byte {

@@ -15,6 +15,7 @@ import (
 type order struct {
 	b         *buffer
 	next, end []uint32 // of each bucket of a scatter: where its next ref goes, and where it ends
+	looks     int64    // how often a ref was looked at: what tests bound
 }
 
 const (
@@ -47,6 +48,7 @@ func (o *order) sort(refs []rowRef, by field, depth int) {
 		o.compareAll(refs, depth)
 		return
 	}
+	o.looks += int64(len(refs))
 	low, high := ^uint64(0), uint64(0)
 	for _, r := range refs {
 		v := by.of(r)
@@ -111,6 +113,7 @@ func (o *order) scatter(refs []rowRef, by field, shift, width int) {
 // compareAll sorts few refs by comparing what is behind the first depth bytes of their keys.
 func (o *order) compareAll(refs []rowRef, depth int) {
 	slices.SortFunc(refs, func(x, y rowRef) int {
+		o.looks++
 		if p, q := x.where>>arenaBits, y.where>>arenaBits; p != q {
 			return cmp.Compare(p, q)
 		}
@@ -127,6 +130,7 @@ func (o *order) compareAll(refs []rowRef, depth int) {
 // equal sorts refs of one partition and prefix whose keys have the first depth bytes in common,
 // where keys that are shorter count as filled up with zeros.
 func (o *order) equal(refs []rowRef, depth int) {
+	o.looks += int64(len(refs))
 	prefix := refs[0].prefix
 	short := 0
 	for i, r := range refs {
@@ -144,7 +148,7 @@ func (o *order) equal(refs []rowRef, depth int) {
 		return cmp.Compare(x.where, y.where)
 	})
 	if long := refs[short:]; len(long) > 0 {
-		depth = o.common(long)
+		depth += o.common(long, depth)
 		for i, r := range long {
 			long[i].prefix = prefixOf(o.b.keyOf(r)[depth:])
 		}
@@ -155,11 +159,11 @@ func (o *order) equal(refs []rowRef, depth int) {
 	}
 }
 
-// common is how many bytes the keys of refs have in common at their beginning.
-func (o *order) common(refs []rowRef) int {
-	first := o.b.keyOf(refs[0])
+// common is how many bytes the keys of refs have in common behind their first depth bytes.
+func (o *order) common(refs []rowRef, depth int) int {
+	first := o.b.keyOf(refs[0])[depth:]
 	for _, r := range refs[1:] {
-		first = first[:commonLen(first, o.b.keyOf(r))]
+		first = first[:commonLen(first, o.b.keyOf(r)[depth:])]
 	}
 	return len(first)
 }

@@ -22,7 +22,8 @@ func twinOrder(b *buffer) []rowRef {
 	return refs
 }
 
-func checkOrder(t fataler, partitions int, keys [][]byte) {
+// checkOrder sorts keys and gives how often a ref was looked at.
+func checkOrder(t fataler, partitions int, keys [][]byte) int64 {
 	t.Helper()
 	c := testConfig("", fanfold.Program{}, partitions)
 	c.Memory = 64 << 20
@@ -40,6 +41,7 @@ func checkOrder(t fataler, partitions int, keys [][]byte) {
 				b.refs[i], b.keyOf(b.refs[i]), want[i], b.keyOf(want[i]))
 		}
 	}
+	return b.looks
 }
 
 // TestOrderLikeTheTwin sorts keys made of few pieces, so that many begin alike, are equal, or
@@ -62,6 +64,7 @@ func TestOrderLikeTheTwin(t *testing.T) {
 	})
 }
 
+// Neither skewed nor equal keys nor long common beginnings make sorting slow.
 func TestOrderOfHardKeys(t *testing.T) {
 	const n = 20_000
 	tests := []struct {
@@ -89,7 +92,14 @@ func TestOrderOfHardKeys(t *testing.T) {
 			for i := range keys {
 				keys[i] = tt.key(i, random)
 			}
-			checkOrder(t, 1, keys)
+			looks, bytes := checkOrder(t, 1, keys), 0
+			for _, key := range keys {
+				bytes += len(key)
+			}
+			// Each ref is looked at a few times, and again for each eight bytes that some share.
+			if most := int64(10*n + bytes); looks > most {
+				t.Errorf("looked %d times at one of %d refs, %d times at most", looks, n, most)
+			}
 			checkOrder(t, 3, keys)
 		})
 	}

@@ -275,6 +275,44 @@ func TestTopKeepsLittle(t *testing.T) {
 	}
 }
 
+// The few first are found without sorting the rest, and in the worst case, where each record is
+// better than all before it, with a small multiple of the work.
+func TestTopDoesNotSortAll(t *testing.T) {
+	const n, top = 100_000, 100
+	tests := []struct {
+		name  string
+		key   func(i int) int
+		looks int64 // at a ref, per record
+	}{
+		{"in no order", func(i int) int { return i * 7919 % n }, 1},
+		{"the best first", func(i int) int { return i }, 1},
+		{"the best last", func(i int) int { return n - i }, 16},
+		{"all equal", func(int) int { return 0 }, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := testConfig(t.TempDir(), fanfold.Program{}, 1)
+			c.Memory = 64 << 20
+			o, err := NewOutput(c, OutputConfig{Final: Final{Top: top}, Render: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer o.Close()
+			for i := range n {
+				if err := o.Append(fmt.Appendf(nil, "%09d", tt.key(i)), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out, err := o.Finish(); err != nil || out.Records != top {
+				t.Fatalf("%d records and error %v, want %d", out.Records, err, top)
+			}
+			if looks := o.sorter.looks; looks > tt.looks*n {
+				t.Errorf("looked %d times at a ref for %d records", looks, n)
+			}
+		})
+	}
+}
+
 // An output that is larger than the memory is sorted within it.
 func TestOutputMemoryIsBounded(t *testing.T) {
 	c := testConfig(t.TempDir(), fanfold.Program{}, 1)
