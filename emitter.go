@@ -61,16 +61,31 @@ type Sink interface {
 	Flush(*Batch) error
 }
 
+// Prefetcher is a Sink that is shown each full Batch ahead of its turn, so that it can have loaded
+// into the caches what it will need for it. It is flushed when the next one is full, or earlier.
+type Prefetcher interface {
+	Sink
+	Prefetch(*Batch)
+}
+
 // Emitter is how user code hands over records. It is not safe for concurrent use. Add and Emit
 // return nothing: the sink's first error is kept, what follows is dropped, and the attempt ends.
 type Emitter struct {
-	b    Batch
-	sink Sink
-	err  error
+	b     *Batch // being filled
+	ahead *Batch // that the sink was shown, or an empty one; nil: the sink is no Prefetcher
+	sink  Sink
+	show  Prefetcher // the sink, or nil
+	err   error
 }
 
 // NewEmitter is for the system and for tests of programs.
-func NewEmitter(s Sink) *Emitter { return &Emitter{sink: s} }
+func NewEmitter(s Sink) *Emitter {
+	e := &Emitter{b: new(Batch), sink: s}
+	if p, ok := s.(Prefetcher); ok {
+		e.show, e.ahead = p, new(Batch)
+	}
+	return e
+}
 
 // Add emits a key with a number, for a Fold of Sum, Count, Min or Max. Programs without a Fold see
 // the number as decimal text. The key may be reused after the call.
@@ -102,12 +117,19 @@ func (e *Emitter) Emit(key, value []byte) {
 
 // Flush hands what is queued to the sink. The system calls it at the end of each attempt.
 func (e *Emitter) Flush() {
-	if e.err == nil && e.b.Len > 0 {
-		e.err = e.sink.Flush(&e.b)
+	if e.ahead != nil {
+		e.flush(e.ahead)
 	}
-	e.b.Len, e.b.Bytes = 0, e.b.Bytes[:0]
-	if cap(e.b.Bytes) > batchBytesKept {
-		e.b.Bytes = nil
+	e.flush(e.b)
+}
+
+func (e *Emitter) flush(b *Batch) {
+	if e.err == nil && b.Len > 0 {
+		e.err = e.sink.Flush(b)
+	}
+	b.Len, b.Bytes = 0, b.Bytes[:0]
+	if cap(b.Bytes) > batchBytesKept {
+		b.Bytes = nil
 	}
 }
 
@@ -116,28 +138,50 @@ func (e *Emitter) Err() error { return e.err }
 
 // put queues a key and returns its entry.
 func (e *Emitter) put(key []byte) int {
-	b := &e.b
-	i := b.Len
 	k0, k1 := keyWords(key)
-	b.K0[i], b.K1[i] = k0, k1
-	b.Hash[i] = HashKey(k0, k1, key)
-	off := len(b.Bytes)
-	b.Off[i], b.KeyLen[i] = uint32(off), uint32(len(key))
-	if len(key) <= 16 && cap(b.Bytes)-off >= 16 { // two stores are less than a copy
-		room := b.Bytes[off : off+16]
-		binary.LittleEndian.PutUint64(room, k0)
-		binary.LittleEndian.PutUint64(room[8:], k1)
-		b.Bytes = b.Bytes[:off+len(key)]
-		return i
+	if len(key) <= shortKey {
+		return e.putShort(k0, k1, len(key))
 	}
+	b := e.b
+	i := b.Len
+	b.K0[i], b.K1[i], b.Hash[i] = k0, k1, HashKey(k0, k1, key)
+	b.Off[i], b.KeyLen[i] = uint32(len(b.Bytes)), uint32(len(key))
 	b.Bytes = append(b.Bytes, key...)
+	return i
+}
+
+// putShort is put of a key that k0 and k1 hold: two stores are less than a copy.
+func (e *Emitter) putShort(k0, k1 uint64, size int) int {
+	b := e.b
+	i, off := b.Len, len(b.Bytes)
+	if cap(b.Bytes)-off < shortKey {
+		b.Bytes = append(b.Bytes, make([]byte, BatchLen*shortKey)...)
+	}
+	room := b.Bytes[off : off+shortKey]
+	binary.LittleEndian.PutUint64(room, k0)
+	binary.LittleEndian.PutUint64(room[8:], k1)
+	b.Bytes = b.Bytes[:off+size]
+	b.K0[i], b.K1[i], b.Hash[i] = k0, k1, mix(k0, k1^uint64(size))
+	b.Off[i], b.KeyLen[i] = uint32(off), uint32(size)
 	return i
 }
 
 func (e *Emitter) next() {
 	if e.b.Len++; e.b.Len == BatchLen || len(e.b.Bytes) >= batchBytesMax {
-		e.Flush()
+		e.full()
 	}
+}
+
+// full shows the sink the batch that was filled, and has it take the one before. Large records do
+// not wait for that.
+func (e *Emitter) full() {
+	if e.show == nil || len(e.b.Bytes) >= batchBytesMax {
+		e.Flush()
+		return
+	}
+	e.show.Prefetch(e.b)
+	e.b, e.ahead = e.ahead, e.b
+	e.flush(e.b)
 }
 
 func (e *Emitter) tooLarge(key, value []byte) {
@@ -150,7 +194,7 @@ func (e *Emitter) tooLarge(key, value []byte) {
 // HashKey is Batch.Hash of a key whose K0 and K1 are k0 and k1: a table that grows needs it again.
 func HashKey(k0, k1 uint64, key []byte) uint64 {
 	h := mix(k0, k1^uint64(len(key)))
-	if len(key) <= 16 {
+	if len(key) <= shortKey {
 		return h
 	}
 	return hashRest(h, key)
@@ -185,8 +229,8 @@ func keyWords(k []byte) (a, b uint64) {
 		hi := uint64(binary.LittleEndian.Uint32(k[n-4:]))
 		return lo | hi<<(8*(n-4)), 0
 	}
-	for i, c := range k {
-		a |= uint64(c) << (8 * i)
+	if n := uint(len(k)); n > 0 {
+		a = uint64(k[0]) | uint64(k[n/2])<<(8*(n/2)) | uint64(k[n-1])<<(8*(n-1))
 	}
 	return a, 0
 }

@@ -192,6 +192,47 @@ func TestEmitterFlushes(t *testing.T) {
 	}
 }
 
+// shown is a Prefetcher that notes the first keys of what it is shown.
+type shown struct {
+	recorder
+	ahead []string
+}
+
+func (s *shown) Prefetch(b *fanfold.Batch) { s.ahead = append(s.ahead, string(b.Key(0))) }
+
+func TestEmitterShowsFullBatchesAhead(t *testing.T) {
+	var sink shown
+	emit := fanfold.NewEmitter(&sink)
+	var want []entry
+	add := func(n int) {
+		for range n {
+			key := fmt.Sprint(len(want))
+			emit.Add([]byte(key), 1)
+			want = append(want, entry{key: key, number: true, n: 1})
+		}
+	}
+	add(fanfold.BatchLen)
+	if len(sink.batches) != 0 || !slices.Equal(sink.ahead, []string{"0"}) {
+		t.Errorf("one batch: %d came and %q were shown, want none and the first",
+			len(sink.batches), sink.ahead)
+	}
+	add(2*fanfold.BatchLen + 1)
+	if len(sink.batches) != 2 || !slices.Equal(sink.ahead, []string{"0", "32", "64"}) {
+		t.Errorf("three batches: %d came and %q were shown, want two and all",
+			len(sink.batches), sink.ahead)
+	}
+	emit.Emit([]byte("large"), make([]byte, 1<<20)) // does not wait
+	want = append(want, entry{key: "large", value: make([]byte, 1<<20)})
+	if len(sink.entries) != len(want) {
+		t.Errorf("%d records came, want all %d with the large one", len(sink.entries), len(want))
+	}
+	for i, got := range sink.entries {
+		if got.hash = 0; !equal(got, want[i]) {
+			t.Fatalf("record %d is %.20q, want %q", i, got.key, want[i].key)
+		}
+	}
+}
+
 func TestEmitterBoundsItsQueue(t *testing.T) {
 	const limit = 256 << 10
 	var sink recorder

@@ -57,17 +57,7 @@ func (e *Emitter) AddWords(text []byte, n int64) {
 
 // addShort is Add of a key that k0 and k1 hold.
 func (e *Emitter) addShort(k0, k1 uint64, size int, n int64) {
-	b := &e.b
-	i := b.Len
-	off := len(b.Bytes)
-	if cap(b.Bytes)-off < shortKey {
-		b.Bytes = append(b.Bytes, make([]byte, BatchLen*shortKey)...)
-	}
-	room := b.Bytes[off : off+shortKey]
-	binary.LittleEndian.PutUint64(room, k0)
-	binary.LittleEndian.PutUint64(room[8:], k1)
-	b.Bytes = b.Bytes[:off+size]
-	b.K0[i], b.K1[i], b.Hash[i] = k0, k1, mix(k0, k1^uint64(size))
-	b.N[i], b.Off[i], b.KeyLen[i], b.ValLen[i] = n, uint32(off), uint32(size), Number
+	i := e.putShort(k0, k1, size)
+	e.b.N[i], e.b.ValLen[i] = n, Number
 	e.next()
 }

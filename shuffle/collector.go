@@ -29,6 +29,13 @@ func NewCollector(c Config) *Collector {
 	return &Collector{c, b, b.runs}
 }
 
+// Prefetch loads what a batch will need.
+func (c *Collector) Prefetch(b *fanfold.Batch) {
+	if t, ok := c.store.(*table); ok {
+		t.prefetch(b)
+	}
+}
+
 // Flush collects a batch.
 func (c *Collector) Flush(b *fanfold.Batch) error { return c.store.Flush(b) }
 

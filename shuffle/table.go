@@ -26,7 +26,7 @@ type table struct {
 	order  []slotRef // used while a stream is read
 	runs   *runs
 	peak   int64  // most bytes that were held at a time
-	warm   uint32 // see Flush and touch
+	warm   uint32 // see touch
 	text   []byte // scratch
 }
 
@@ -70,11 +70,6 @@ func (t *table) setSlots(n int) {
 
 // Flush folds in a batch.
 func (t *table) Flush(b *fanfold.Batch) error {
-	var warm uint32 // touches all slots first, so that their cache misses overlap
-	for i := range b.Len {
-		warm += t.slots[b.Hash[i]&t.mask].size
-	}
-	t.warm = warm
 	if numeric(t.fold) && t.fold != fanfold.Count {
 		if err := allNumbers(b); err != nil {
 			return err
@@ -110,7 +105,7 @@ func allNumbers(b *fanfold.Batch) error {
 // lookup gives the slot of entry i, or nil.
 func (t *table) lookup(b *fanfold.Batch, i int) *slot {
 	k0, k1, size := b.K0[i], b.K1[i], b.KeyLen[i]+1
-	for j := b.Hash[i] & t.mask; ; j = (j + 1) & t.mask {
+	for j := b.Hash[i] & t.mask; ; j = t.after(j, b.Hash[i]) {
 		s := &t.slots[j]
 		if s.size == size && s.k0 == k0 && s.k1 == k1 &&
 			(size <= inlineKey+1 || bytes.Equal(t.longKey(s), b.Key(i))) {
@@ -239,9 +234,19 @@ func (t *table) fillUp() bool {
 func (t *table) freeSlot(h uint64) *slot {
 	j := h & t.mask
 	for t.slots[j].size != 0 {
-		j = (j + 1) & t.mask
+		j = t.after(j, h)
 	}
 	return &t.slots[j]
+}
+
+// after is where a group with hash h goes when slot j is taken: first the other slot of each cache
+// line, then the next line.
+func (t *table) after(j, h uint64) uint64 {
+	other := j ^ 1
+	if (j^h)&1 == 0 {
+		return other
+	}
+	return (other + 2) & t.mask
 }
 
 // spill writes what the table holds as a run.
