@@ -160,7 +160,7 @@ func TestR05ExitAfterFinish(t *testing.T) {
 	d, c := newDirector(t), startProcesses(t, 1)
 	j := submit(t, c, wordsJob(d, fanfold.StageMap), text)
 	d.next(j).say("linger")
-	later := d.next(j)
+	later := <-d.arrived // perhaps after the job's end
 	r := wait(t, j)
 	if r.Output != count || r.Failures != 0 {
 		t.Errorf("%d failures, output %q", r.Failures, r.Output)
