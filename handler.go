@@ -40,6 +40,9 @@ type Snapshotter interface {
 // is an error of KindTooLarge.
 const PayloadMax = 3 << 20
 
+// BatchMax bounds Program.Batch.
+const BatchMax = 512
+
 // DefaultShards is the number of shards of a job whose tasks have keys, when it does not say.
 const DefaultShards = 64
 

@@ -26,6 +26,9 @@ type Program struct {
 	// values that it emits, one behind the other, are the result of the stream; likewise those of a
 	// task that went to all shards.
 	Handle func(*Task) (Handler, error)
+	// Batch is how many tasks a process is sent ahead, however long they take, for a BatchHandler to
+	// take together; at most BatchMax. 0: only tasks that are measured to be short are sent ahead.
+	Batch int
 	// Associative says that Reduce may be applied to some of the results as they arrive, and to
 	// what came of that: reduce(a, b, c) = reduce(reduce(a, b), c), in any order.
 	Associative bool

@@ -64,6 +64,10 @@ func (p *Program) wrongHandler(reduces bool) string {
 		return "it is Associative without Reduce or Fold"
 	case p.Associative && p.Fold == Count:
 		return "it is Associative with Count: a count of counts is no count; use Sum"
+	case p.Batch != 0 && p.Handle == nil:
+		return "it has Batch without Handle"
+	case p.Batch < 0 || p.Batch > BatchMax:
+		return "Batch is not within 0 to 512"
 	case p.SnapshotEvery < 0:
 		return "SnapshotEvery is below zero"
 	case p.SnapshotEvery > 0 && !p.Stateful:

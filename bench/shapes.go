@@ -9,7 +9,8 @@ type shape struct {
 	kind                  string // of load, as bench/peers/stream knows it; "": tasks
 	tasks, depth, payload int
 	keys, clients         int
-	none                  bool // there is no task process
+	mapper                string // command that answers, pipelined; "": the program echo
+	none                  bool   // there is no task process
 
 	slow      int      // divides the tasks of the slow peers
 	against   []string // the peers that can do it; nil: there is none
@@ -60,6 +61,11 @@ var shapes = []shape{
 		tasks: 500_000, depth: 4096, payload: 64, keys: 1000, reference: unkeyed,
 	},
 	{
+		name: "command", title: "4,096 in flight, 64 bytes, answered by stdbuf -oL cut --pipelined",
+		tasks: 300_000, depth: 4096, payload: 64, mapper: "stdbuf -oL cut -b-8",
+		reference: "fanfold",
+	},
+	{
 		name: "fanout", title: "1,000 tasks at once, and a reduce over the results (Fanfold only)",
 		kind: "fanout", tasks: 20_000, depth: 1000, payload: 64, slow: 1,
 		against: []string{"gearmand"}, columns: fanoutColumns,
@@ -98,6 +104,9 @@ func (s shape) special() (list []string) {
 	}
 	if s.clients > 0 {
 		list = append(list, "-clients", strconv.Itoa(s.clients))
+	}
+	if s.mapper != "" {
+		list = append(list, "-mapper", s.mapper)
 	}
 	if s.none {
 		list = append(list, "-slots", "0")

@@ -154,6 +154,9 @@ func commandInfo(s *protocol.JobSpec) protocol.ProgramInfo {
 		Combines: len(s.Combiner) > 0 || s.Aggregate != "",
 		Reduces:  len(s.Reducer) > 0 || s.Aggregate != "",
 	}
+	if s.Feed == uint32(fanfold.FeedPipelined) {
+		info.Batch = fanfold.BatchMax
+	}
 	if len(s.Reducer) > 0 {
 		info.Reducers, info.Sort = 1, uint32(fanfold.SortNone)
 	}

@@ -110,3 +110,27 @@ func failedCall(call *fakeCall, kind fanfold.Kind, text string) *protocol.Return
 		Attempt: call.Attempt, Status: protocol.StatusFailed, Failure: []protocol.Failure{f},
 	}
 }
+
+// TestPipelinedCommandIsSentManyLinesAhead checks that the first lines go out together, although
+// nothing is known of how long one takes; those of a command that is not pipelined go alone.
+func TestPipelinedCommandIsSentManyLinesAhead(t *testing.T) {
+	for feed, want := range map[fanfold.Feed]int{
+		fanfold.FeedKept: 1, fanfold.FeedPipelined: fanfold.BatchMax,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, openConfig(Limits{}), 1)
+			held := holdCalls(c, all)
+			s := c.login("ann")
+			job := protocol.JobSpec{Program: fanfold.CommandProgram, Mapper: []string{"cat"}}
+			job.Feed = uint32(feed)
+			s.open(&protocol.Submit{Job: job, Credit: 1 << 20, Open: []protocol.OpenSpec{{}}})
+			for tag := range uint64(fanfold.BatchMax + 100) {
+				s.text(tag, "line")
+			}
+			synctest.Wait()
+			if got := len(held); got != want {
+				t.Errorf("feed %d: %d tasks were sent at once, want %d", feed, got, want)
+			}
+		})
+	}
+}

@@ -181,6 +181,7 @@ func (o *owner) schedule(j *job) {
 	if st := j.stream; st != nil {
 		spec.Open, spec.Client, spec.QueueMax = true, st.number, math.MaxUint32 // credit bounds it
 		spec.Shards, spec.Stateful = st.spec.Shards, st.info.Stateful
+		spec.Batch = min(st.info.Batch, fanfold.BatchMax)
 	}
 	if j.spec.Deadline > 0 {
 		spec.Deadline = j.started + ticks(j.spec.Deadline)

@@ -147,6 +147,7 @@
 //	7 Stateful     bool  its handler keeps a state for each shard
 //	8 Associative  bool  its reducer may get some results at first, and what it made of them later
 //	9 Snapshots    u32   tasks between two Snapshots of a shard; 0: 1000
+//	10 Batch       u32   tasks that a process is sent ahead, however long they take; at most 512
 //
 // # Inputs: 11, control, from client admin
 //

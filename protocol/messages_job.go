@@ -137,4 +137,5 @@ type ProgramInfo struct {
 	Stateful    bool
 	Associative bool
 	Snapshots   uint32 // tasks between two snapshots of a shard
+	Batch       uint32 // tasks sent ahead however long they take; at most fanfold.BatchMax
 }

@@ -16,5 +16,6 @@ func InfoOf(p *fanfold.Program) ProgramInfo {
 		Stateful:    p.Stateful,
 		Associative: p.Associative,
 		Snapshots:   unsigned(p.SnapshotEvery),
+		Batch:       unsigned(p.Batch),
 	}
 }

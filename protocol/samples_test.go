@@ -38,7 +38,7 @@ func sampleSpec() JobSpec {
 }
 
 func sampleInfo() ProgramInfo {
-	return ProgramInfo{2, true, true, 1, 1, true, true, true, true, 1000}
+	return ProgramInfo{2, true, true, 1, 1, true, true, true, true, 1000, 512}
 }
 
 func sampleOpen() OpenSpec { return OpenSpec{true, true, 3_600_000, 30_000, 600_000, 64, 100_000} }

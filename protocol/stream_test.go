@@ -184,8 +184,11 @@ func TestInfoOf(t *testing.T) {
 		Handle:   func(*fanfold.Task) (fanfold.Handler, error) { return snapper{}, io.EOF },
 		Reduce:   func(*fanfold.Task) (fanfold.Reducer, error) { return nil, io.EOF },
 		Stateful: true, Associative: true, SnapshotEvery: 7,
+		Batch: 9,
 	}
-	want := ProgramInfo{Reduces: true, Handles: true, Stateful: true, Associative: true, Snapshots: 7}
+	want := ProgramInfo{
+		Reduces: true, Handles: true, Stateful: true, Associative: true, Snapshots: 7, Batch: 9,
+	}
 	if got := InfoOf(&p); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

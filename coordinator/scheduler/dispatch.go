@@ -71,6 +71,9 @@ func (x step) assign(j *job, i uint32, to *slot) {
 	if e.N = j.stages[e.Stage].mean; e.N == 0 {
 		e.N = int64(x.cfg.Prefetch) // not known: nothing goes behind it
 	}
+	if n := int64(j.spec.Batch); n > 0 {
+		e.N = min(e.N, (int64(x.cfg.Prefetch)+n-1)/n)
+	}
 	x.emit()
 }
 

@@ -83,6 +83,7 @@ type Spec struct {
 
 	Shards   uint32 // open: tasks may have one of so many shards; 0: none has
 	Stateful bool   // open: a shard stays on its slot as long as that is there
+	Batch    uint32 // tasks that a slot may hold, however long they take; 0: measured time says
 }
 
 // CommandKind says what a Command asks or reports.

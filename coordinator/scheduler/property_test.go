@@ -106,6 +106,7 @@ func (d *driver) spec() *Spec {
 	if n(1, "open") == 0 {
 		s.Open, s.QueueMax = true, 8
 		s.Shards, s.Stateful = uint32(n(3, "shards")), n(1, "stateful") == 0
+		s.Batch = uint32(n(4, "batch"))
 	} else {
 		s.Reduces, s.Gathers = uint32(n(3, "reduces")), uint32(n(1, "gathers"))
 	}

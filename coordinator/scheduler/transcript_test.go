@@ -191,7 +191,7 @@ func (p *transcript) spec(options map[string]string) *Spec {
 		Open: n("open") > 0, Reduces: n("reduces"), Gathers: n("gathers"), QueueMax: n("queue"),
 		MaxAttempts: uint8(n("attempts")), Progress: d("progress"), Timeout: d("timeout"),
 		Grace: d("grace"), Deadline: d("deadline"),
-		Shards: n("shards"), Stateful: n("stateful") > 0,
+		Shards: n("shards"), Stateful: n("stateful") > 0, Batch: n("batch"),
 	}
 }
 

@@ -25,6 +25,9 @@ func Program(c fanfold.Command) (fanfold.Program, error) {
 	}
 	if len(c.Mapper) > 0 {
 		p.Handle = j.handler
+		if c.Feed == fanfold.FeedPipelined {
+			p.Batch = fanfold.BatchMax
+		}
 	}
 	switch {
 	case len(c.Reducer) > 0:

@@ -35,9 +35,10 @@ const (
 // load is what is to be sent: so many tasks, at most depth of them unanswered at a time.
 type load struct {
 	tasks, depth, payload int
-	keys                  int // different keys; 0: none
-	slots                 int // task processes
-	clients               int // that are connected and do nothing
+	keys                  int    // different keys; 0: none
+	slots                 int    // task processes
+	clients               int    // that are connected and do nothing
+	mapper                string // command that answers, pipelined; "": the program does
 }
 
 // figures are what is printed; see bench/peers/dispatch.
@@ -89,6 +90,7 @@ func drive(ctx context.Context) (err error) {
 	flag.IntVar(&r.keys, "keys", 0, "`number` of keys; 0: tasks have none")
 	flag.IntVar(&r.slots, "slots", slotsUsual, "`number` of task processes")
 	flag.IntVar(&r.clients, "clients", 0, "`number` of idle clients")
+	flag.StringVar(&r.mapper, "mapper", "", "`command` that answers each line with 8 bytes")
 	socket := flag.Bool("socket", false, "use the Unix socket instead of TCP")
 	flag.Parse()
 	measure := kinds[*kind]

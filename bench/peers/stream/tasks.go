@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fanfold/fanfold"
@@ -15,9 +16,15 @@ import (
 
 // open opens a stream of echoes.
 func (r *run) open(ctx context.Context) (*client.Stream, error) {
-	return r.client.Open(ctx, client.StreamSpec{Job: fanfold.Job{
+	job := fanfold.Job{
 		Program: "echo", Params: map[string]string{"bytes": strconv.Itoa(answerBytes)},
-	}})
+	}
+	if r.mapper != "" {
+		job = fanfold.Job{Program: fanfold.CommandProgram, Command: &fanfold.Command{
+			Mapper: strings.Fields(r.mapper), Feed: fanfold.FeedPipelined,
+		}}
+	}
+	return r.client.Open(ctx, client.StreamSpec{Job: job})
 }
 
 // measureTasks sends the load twice: a tenth of it to warm up, and all of it.
