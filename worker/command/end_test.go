@@ -160,7 +160,7 @@ func TestEndsEarly(t *testing.T) {
 
 func TestR10WhatACommandLeaves(t *testing.T) {
 	// The shell that ends leaves one that writes when it sees that.
-	const late = `echo $$; (while kill -0 $$ 2>&-; do :; done; echo late) &`
+	const afterwards = `(while kill -0 $$ 2>&-; do :; done; exec `
 	tests := []struct {
 		name, script string // that writes the number of the process it leaves
 		want         string // besides that
@@ -170,8 +170,8 @@ func TestR10WhatACommandLeaves(t *testing.T) {
 		{"holds the log", `sleep 1000 >/dev/null & echo $!`, "", ""},
 		{"holds the output", `sleep 1000 & echo $!`, "", "left processes"},
 		{"holds the output of a failure", `sleep 1000 & echo $!; exit 1`, "", "status 1"},
-		{"writes on after a failure", `yes "" & echo $!; exit 1`, "*", "status 1"},
-		{"writes after the end", late, "late", ""},
+		{"writes on after a failure", afterwards + `yes "") & echo $!; exit 1`, "*", "status 1"},
+		{"writes after the end", afterwards + `echo late) & echo $!`, "late", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
