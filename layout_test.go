@@ -20,6 +20,7 @@ var layout = []struct {
 	pkg, reach, why string
 }{
 	{".", "", "it is the vocabulary: whoever imports it gets nothing but it"},
+	{"internal/chaos", ". protocol client", "it knows clusters as their users do, from outside"},
 	{"internal/", ".", "what has no domain meaning knows no part of the system"},
 	{"protocol", ".", "the wire is below everyone who speaks it"},
 	{"storage", ".", "inputs and outputs are files: no job, task or peer stands behind them"},

@@ -9,9 +9,13 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/fanfold/fanfold/protocol"
 )
+
+// filesPause is how long a file waits that cannot be opened because too many are.
+const filesPause = 100 * time.Millisecond
 
 // sending is a file of an attempt on its way to the coordinator, as Results under credit.
 type sending struct {
@@ -77,6 +81,14 @@ func (s *sending) grant(bytes int64) {
 // send sends the file in blocks.
 func (s *sending) send(ctx context.Context, root *os.Root, name string) error {
 	f, err := openRegular(root, name)
+	for errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		select {
+		case <-time.After(filesPause): // others close theirs
+			f, err = openRegular(root, name)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if err != nil {
 		return err
 	}
