@@ -12,6 +12,8 @@ type Job struct {
 	// '_' are skipped) and globs. "-" is the reader given to Submit.
 	Inputs []string
 
+	Reading Reading // how they become records
+
 	Output    string // a folder for the output; "": the reply is the output
 	Overwrite bool   // an existing Output is replaced when the job commits
 

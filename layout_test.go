@@ -33,19 +33,20 @@ var layout = []struct {
 	{"coordinator/journal/journaltest", ". coordinator/journal",
 		"a suite for every journal depends on none"},
 	{"shuffle", ".", "records between stages pass no connection and know no task"},
-	{"mapper", ". shuffle storage", "a map task is a function of files"},
+	{"format", ".", "how bytes become records depends on nobody who reads them"},
+	{"mapper", ". shuffle storage format", "a map task is a function of files"},
 	{"reducer", ". shuffle storage", "a reduce task is a function of files"},
 	{"client", ". protocol", "a client sees the system through the wire only"},
 	{"worker/process", ". protocol", "supervision does not depend on what a process does"},
-	{"worker/command", ".", "a command is a program like any other"},
-	{"coordinator", ". protocol storage coordinator/scheduler coordinator/journal",
+	{"worker/command", ". format", "a command is a program like any other"},
+	{"coordinator", ". protocol storage format coordinator/scheduler coordinator/journal",
 		"the control plane never touches records: it lists, stats and promotes"},
-	{"worker", ". protocol storage shuffle mapper reducer worker/process worker/command",
+	{"worker", ". protocol storage format shuffle mapper reducer worker/process worker/command",
 		"a worker knows its coordinator through the wire only"},
-	{"fanfoldtest", ". protocol storage storage/filestore shuffle mapper reducer client " +
+	{"fanfoldtest", ". protocol storage storage/filestore format shuffle mapper reducer client " +
 		"coordinator coordinator/scheduler coordinator/journal " +
 		"worker worker/process worker/command", "the test kit is the system without its commands"},
-	{"cli", ". protocol storage storage/filestore shuffle mapper reducer client " +
+	{"cli", ". protocol storage storage/filestore format shuffle mapper reducer client " +
 		"coordinator coordinator/scheduler coordinator/journal " +
 		"worker worker/process worker/command", "a user's binary has its own jobs"},
 	{"cmd/fanfold", "*", "main ties everything together"},
@@ -164,8 +165,8 @@ func checkOutside(t *testing.T, folder string, p listed) {
 // TestFolders holds the folders at the top, so that a new one is a decision and no accident.
 func TestFolders(t *testing.T) {
 	want := []string{
-		"bench", "cli", "client", "cmd", "coordinator", "docs", "fanfoldtest", "internal", "jobs",
-		"mapper", "protocol", "reducer", "shuffle", "storage", "testdata", "worker",
+		"bench", "cli", "client", "cmd", "coordinator", "docs", "fanfoldtest", "format", "internal",
+		"jobs", "mapper", "protocol", "reducer", "shuffle", "storage", "testdata", "worker",
 	}
 	entries, err := os.ReadDir(".")
 	if err != nil {

@@ -16,6 +16,7 @@ type Task struct {
 	Log      io.Writer           // the attempt's log; standard output and error end there too
 	Reducers int                 // partitions of the job
 	Command  *Command            // what CommandProgram runs; nil for other programs
+	Reading  Reading             // how the inputs of the job become records
 	Notify   func(status string) // for the system: SetStatus calls it, because a status is progress
 
 	ctx      context.Context

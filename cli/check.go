@@ -129,7 +129,7 @@ type checkedFile struct {
 
 // file reads the lines of a file and closes it.
 func (c *check) file(ctx context.Context, name string, file io.ReadCloser) (err error) {
-	text, err := decoded(file)
+	text, err := decoded(fanfold.Reading{}, file)
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/storage"
 )
 
@@ -53,14 +54,23 @@ func (a *app) sources(
 		names = []string{stdinName}
 	}
 	if f.inline {
-		return sources{own: a.inline(ctx, names)}, nil
+		how, err := format.Of(f.reading)
+		switch {
+		case err != nil:
+			return sources{}, err
+		case how.Cut == format.CutNever || f.reading.Header:
+			return sources{}, usagef("",
+				"--inline makes one input of all: it goes neither with --format whole nor with --header")
+		}
+		c := copying{reading: f.reading, how: how}
+		return sources{own: a.inline(ctx, c, names)}, nil
 	}
 	s := sources{names: names}
 	if slices.Contains(names, stdinName) {
 		if f.filesFrom == stdinName {
 			return s, usagef("", "standard input is the list of names: it cannot be an input too")
 		}
-		own, err := decoded(a.input(ctx))
+		own, err := decoded(f.reading, a.input(ctx))
 		if err != nil {
 			return s, err
 		}
@@ -119,17 +129,17 @@ func (a *app) input(ctx context.Context) io.ReadCloser {
 	return r
 }
 
-// inline is the content of inputs one after the other, each ended by an LF.
-func (a *app) inline(ctx context.Context, names []string) io.ReadCloser {
+// inline is the content of inputs one after the other, each ended as its last record should be.
+func (a *app) inline(ctx context.Context, c copying, names []string) io.ReadCloser {
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(a.copyInputs(ctx, w, names)) }()
+	go func() { w.CloseWithError(a.copyInputs(ctx, c, w, names)) }()
 	return r
 }
 
-func (a *app) copyInputs(ctx context.Context, w io.Writer, names []string) error {
+func (a *app) copyInputs(ctx context.Context, c copying, w io.Writer, names []string) error {
 	for _, name := range names {
 		if name == stdinName {
-			if err := copyLines(w, a.input(ctx)); err != nil {
+			if err := c.copy(w, a.input(ctx)); err != nil {
 				return err
 			}
 			continue
@@ -142,7 +152,7 @@ func (a *app) copyInputs(ctx context.Context, w io.Writer, names []string) error
 			if err != nil {
 				return err
 			}
-			if err := copyLines(w, file); err != nil {
+			if err := c.copy(w, file); err != nil {
 				return err
 			}
 		}
@@ -150,20 +160,25 @@ func (a *app) copyInputs(ctx context.Context, w io.Writer, names []string) error
 	return nil
 }
 
-// copyLines copies a file, decoded, and adds the LF that its last line may lack. It closes the
-// file.
-func copyLines(w io.Writer, file io.ReadCloser) (err error) {
-	text, err := decoded(file)
+// copying is how inputs are copied into one.
+type copying struct {
+	reading fanfold.Reading
+	how     *format.Format
+}
+
+// copy copies a file, decoded, and adds the end that its last record may lack. It closes the file.
+func (c copying) copy(w io.Writer, file io.ReadCloser) (err error) {
+	text, err := decoded(c.reading, file)
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
-	last := lastByte{w: w, last: '\n'}
+	last := lastByte{w: w}
 	if _, err := io.Copy(&last, text); err != nil {
 		return err
 	}
-	if last.last != '\n' {
-		_, err = w.Write([]byte{'\n'})
+	if end := c.how.Terminator; end != "" && last.some && last.last != end[0] {
+		_, err = io.WriteString(w, end)
 	}
 	return err
 }
@@ -171,24 +186,31 @@ func copyLines(w io.Writer, file io.ReadCloser) (err error) {
 // lastByte is a writer that remembers the last byte that went through.
 type lastByte struct {
 	w    io.Writer
+	some bool // went through
 	last byte
 }
 
 func (l *lastByte) Write(p []byte) (int, error) {
 	if len(p) > 0 {
-		l.last = p[len(p)-1]
+		l.some, l.last = true, p[len(p)-1]
 	}
 	return l.w.Write(p)
 }
 
-// decoded undoes the compression of r if its first bytes show one.
-func decoded(r io.ReadCloser) (io.ReadCloser, error) {
+// decoded undoes the compression of r: the one that the job names, or that its first bytes show.
+func decoded(reading fanfold.Reading, r io.ReadCloser) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	head, err := buffered.Peek(sniffBytes)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fanfold.Errorf(fanfold.KindInput, "read input", "%w", err)
+	codec, auto, err := storage.ParseCodec(reading.Codec)
+	if err != nil {
+		return nil, err
 	}
-	codec := storage.Detect(bytes.Clone(head))
+	if auto {
+		head, err := buffered.Peek(sniffBytes)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fanfold.Errorf(fanfold.KindInput, "read input", "%w", err)
+		}
+		codec = storage.Detect(bytes.Clone(head))
+	}
 	if codec == fanfold.Plain {
 		return struct {
 			io.Reader

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
+	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/worker/command"
 )
 
@@ -23,6 +25,7 @@ type jobFlags struct {
 	sort      order
 	top       int
 	json      bool
+	reading   fanfold.Reading
 
 	maxAttempts     int
 	progressTimeout time.Duration
@@ -54,8 +57,17 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.priority, "priority", fanfold.DefaultPriority, "0 (first) to 7")
 	fs.StringVar(&f.filesFrom, "files-from", "", "read input names from `file`, one a line; -: stdin")
 	fs.BoolVar(&f.inline, "inline", false, "send the inputs' bytes instead of their names")
+	f.registerReading(fs)
 	f.registerLimits(fs)
 	f.registerCommand(fs)
+}
+
+func (f *jobFlags) registerReading(fs *pflag.FlagSet) {
+	fs.StringVar(&f.reading.Format, "format", "",
+		"`format` of the inputs: "+format.Usage+" (default: lines)")
+	fs.StringVar(&f.reading.Codec, "codec", "",
+		"`codec` of the inputs: plain, gzip, zstd or bzip2 (default: by their first bytes)")
+	fs.BoolVar(&f.reading.Header, "header", false, "the first record of each input names its columns")
 }
 
 func (f *jobFlags) registerLimits(fs *pflag.FlagSet) {
@@ -96,7 +108,11 @@ func (f *jobFlags) validate() error {
 			return usagef("read flags", "--%s is below zero", n.flag)
 		}
 	}
-	return nil
+	if _, err := format.Of(f.reading); err != nil {
+		return err
+	}
+	_, _, err := storage.ParseCodec(f.reading.Codec)
+	return err
 }
 
 // job turns flags and arguments into a job, without its inputs, and gives the input arguments.
@@ -107,7 +123,7 @@ func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
 	job := fanfold.Job{
 		Name: f.name, Output: f.output, Overwrite: f.overwrite, Reducers: f.reducers,
 		SplitSize: int64(f.splitSize), Memory: int64(f.memory), Sort: fanfold.Order(f.sort),
-		Top: f.top, MaxAttempts: f.maxAttempts, ProgressTimeout: f.progressTimeout,
+		Reading: f.reading, Top: f.top, MaxAttempts: f.maxAttempts, ProgressTimeout: f.progressTimeout,
 		TaskTimeout: f.taskTimeout, Deadline: f.deadline, Priority: f.priority,
 	}
 	if f.json {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/coordinator/scheduler"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/protocol"
 )
 
@@ -19,6 +20,8 @@ const (
 // feed turns what a client sends as inputs into map tasks, in the order in which it came. A group
 // of paths has to be listed before what is behind it can be numbered.
 type feed struct {
+	format    *format.Format
+	codec     string   // that the job asks for
 	splitSize int64    // that the job asks for; 0: by the inputs
 	wide      bool     // see planner
 	paths     []string // of the last group, which may still grow
@@ -117,6 +120,7 @@ func (o *owner) advance(j *job) {
 func (o *owner) list(j *job, paths []string) {
 	p := planner{
 		store: o.cfg.Storage, splitSize: j.feed.splitSize, wide: j.feed.wide,
+		format: j.feed.format, codec: j.feed.codec,
 		slots: o.slotCount(), tasksMax: o.cfg.Limits.TasksMax - len(j.splits),
 	}
 	async(o, j.ctx, func(ctx context.Context) (plan, error) {

@@ -1,9 +1,8 @@
 package coordinator
 
 import (
-	"bytes"
-
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/protocol"
 )
 
@@ -14,7 +13,7 @@ const (
 	inputWindow     = 1 << 20 // bytes that a client may send ahead of what was taken
 )
 
-// stretch is the input of one map task: whole lines of the client's stream.
+// stretch is the input of one map task: whole records of the client's stream.
 type stretch struct {
 	from   int64 // where it starts in the stream
 	pieces []*piece
@@ -44,10 +43,11 @@ func (s *split) offset() int64 {
 
 func (s *split) first() bool { return s.inline != nil && s.inline.from == 0 }
 
-// inlet cuts a client's stream into stretches: behind the first line end at which a stretch has
+// inlet cuts a client's stream into stretches: behind the first record with which a stretch has
 // size bytes.
 type inlet struct {
 	size   int64
+	ends   format.Scanner
 	offset int64    // of the next byte
 	open   *stretch // not complete yet
 	grown  int64    // bytes in it
@@ -69,36 +69,34 @@ func (o *owner) input(p *peer, m *protocol.Input) error {
 	f := &j.feed
 	f.endPaths()
 	if f.inlet == nil {
-		f.inlet = newInlet(f.splitSize)
+		f.inlet = newInlet(f.splitSize, f.format)
 	}
 	in := f.inlet
 	if in.credit -= int64(len(m.Data)); in.credit < 0 {
 		return fanfold.Errorf(fanfold.KindProtocol, "take input", "more than the credit for it")
 	}
 	for data := m.Data; len(data) > 0; {
-		n := in.cut(data)
+		n, ended := in.cut(data)
 		o.store(j, data[:n])
-		if in.grown >= in.size && data[n-1] == '\n' {
+		if ended {
 			o.endStretch(j)
 		}
 		data = data[n:]
+	}
+	if in.grown > in.size+fanfold.RecordMax {
+		o.failJob(j, fanfold.Errorf(fanfold.KindTooLarge, "take input",
+			"-: a record of more than %d bytes, behind offset %d", fanfold.RecordMax, in.open.from))
+		return nil
 	}
 	o.grantInput(j)
 	o.advance(j)
 	return nil
 }
 
-// cut is how much of data goes to the open stretch: up to the line end that completes it.
-func (in *inlet) cut(data []byte) int {
+// cut is how much of data goes to the open stretch: up to the end of the record that completes it.
+func (in *inlet) cut(data []byte) (n int, ended bool) {
 	from := max(0, in.size-in.grown-1)
-	if from >= int64(len(data)) {
-		return len(data)
-	}
-	i := bytes.IndexByte(data[from:], '\n')
-	if i < 0 {
-		return len(data)
-	}
-	return int(from) + i + 1
+	return in.ends.End(data, int(min(from, int64(len(data)))))
 }
 
 // store copies data to the pieces of the open stretch.
@@ -124,11 +122,13 @@ func (o *owner) grantInput(j *job) {
 	in.credit = inputWindow
 }
 
-func newInlet(size int64) *inlet {
+func newInlet(size int64, how *format.Format) *inlet {
 	if size == 0 {
 		size = streamSplitSize
 	}
-	return &inlet{size: size, open: &stretch{}, credit: protocol.InputWindow}
+	return &inlet{
+		size: size, ends: format.Scanner{Format: how}, open: &stretch{}, credit: protocol.InputWindow,
+	}
 }
 
 // add copies the start of data to the open stretch, as much as its last piece has room for.

@@ -27,7 +27,7 @@ func TestInputIsHeldWithoutGarbage(t *testing.T) {
 		line := append(bytes.Repeat([]byte("x"), test.line-1), '\n')
 		block := bytes.Repeat(line, max(1, protocol.BlockMax/test.line))
 		block = block[:min(len(block), protocol.BlockMax)] // of the long line: no end
-		in := newInlet(test.size)
+		in := newInlet(test.size, lines)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		for range test.blocks {
@@ -46,11 +46,11 @@ func TestInputIsHeldWithoutGarbage(t *testing.T) {
 // take adds a block to an inlet, as owner.input does, and lets go of what is complete.
 func take(in *inlet, data []byte) {
 	for len(data) > 0 {
-		n := in.cut(data)
+		n, ended := in.cut(data)
 		for rest := data[:n]; len(rest) > 0; {
 			rest = rest[in.add(rest):]
 		}
-		if in.grown >= in.size && data[n-1] == '\n' {
+		if ended {
 			in.open, in.grown = &stretch{from: in.offset}, 0
 		}
 		data = data[n:]

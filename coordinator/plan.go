@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/storage"
 )
 
@@ -41,8 +42,10 @@ type plan struct {
 // planner turns inputs by path into splits. It lists, stats and probes, so it runs in a goroutine.
 type planner struct {
 	store     storage.Driver
-	splitSize int64 // bytes; 0: by the size of the inputs
-	wide      bool  // the first splits are larger, see cutter.target
+	format    *format.Format
+	codec     string // that the job names; see storage.ParseCodec
+	splitSize int64  // bytes; 0: by the size of the inputs
+	wide      bool   // the first splits are larger, see cutter.target
 	slots     int
 	tasksMax  int
 }
@@ -51,6 +54,17 @@ type planner struct {
 type input struct {
 	storage.Info
 	codec fanfold.Codec
+}
+
+// compressed is how many bytes are about as much work as one of a compressed input.
+const compressedCost = 4
+
+// cost is how much of a task an input takes.
+func (in *input) cost() int64 {
+	if in.codec != fanfold.Plain {
+		return in.Size * compressedCost
+	}
+	return in.Size
 }
 
 // plan expands the patterns, in order. The error is that of the first that cannot be used.
@@ -62,7 +76,7 @@ func (p planner) plan(ctx context.Context, patterns []string) (plan, error) {
 			if err != nil {
 				return plan{}, inputError(pattern, err)
 			}
-			codec, err := storage.Probe(ctx, p.store, info.Name)
+			codec, err := p.probe(ctx, info.Name)
 			if err != nil {
 				return plan{}, inputError(info.Name, err)
 			}
@@ -71,10 +85,19 @@ func (p planner) plan(ctx context.Context, patterns []string) (plan, error) {
 					"more than %d files", len(found))
 			}
 			found = append(found, input{info, codec})
-			cost += info.Size + fileCost
+			cost += found[len(found)-1].cost() + fileCost
 		}
 	}
 	return p.cut(found, cost)
+}
+
+// probe is how an input is compressed: as the job says, or as its first bytes do.
+func (p *planner) probe(ctx context.Context, name string) (fanfold.Codec, error) {
+	codec, auto, err := storage.ParseCodec(p.codec)
+	if auto {
+		codec, err = storage.Probe(ctx, p.store, name)
+	}
+	return codec, err
 }
 
 // inputError names the input that an error is about.
@@ -92,7 +115,7 @@ func (p planner) cut(found []input, cost int64) (plan, error) {
 		each := cost / int64(max(1, p.slots)*tasksPerSlot)
 		size = min(fanfold.DefaultSplitSize, max(splitBytesMin, each))
 	}
-	c := cutter{size: size, names: rangeNamesMax}
+	c := cutter{size: size, format: p.format, names: rangeNamesMax}
 	if p.wide && p.splitSize == 0 {
 		c.slots = int64(max(1, p.slots))
 		for _, in := range found {
@@ -100,7 +123,7 @@ func (p planner) cut(found []input, cost int64) (plan, error) {
 		}
 	}
 	for _, in := range found {
-		if n := pieces(in, size); len(c.splits)+int(n) > p.tasksMax {
+		if n := c.pieces(in, size); len(c.splits)+int(n) > p.tasksMax {
 			err := fanfold.Errorf(fanfold.KindTooLarge, "plan map tasks", "more than %d", p.tasksMax)
 			err.Hint = "choose a larger split size"
 			return plan{}, err
@@ -111,25 +134,18 @@ func (p planner) cut(found []input, cost int64) (plan, error) {
 	return c.finish(), nil
 }
 
-// pieces is into how many ranges an input is cut.
-func pieces(in input, size int64) int64 {
-	if in.codec != fanfold.Plain {
-		return 1
-	}
-	return max(1, (in.Size+size-1)/size)
-}
-
 // cutter collects the splits of a plan; open is the one that small files still join.
 type cutter struct {
 	plan
-	size  int64
-	slots int64 // 0: all splits have the same size
-	left  int64 // bytes of inputs that are not in a split yet
-	wide  int64 // size of the wide splits of this round
-	turn  int64 // splits of this round so far
-	open  split
-	cost  int64 // of open
-	names int   // bytes left for the names in open
+	format *format.Format
+	size   int64
+	slots  int64 // 0: all splits have the same size
+	left   int64 // bytes of inputs that are not in a split yet
+	wide   int64 // size of the wide splits of this round
+	turn   int64 // splits of this round so far
+	open   split
+	cost   int64 // of open
+	names  int   // bytes left for the names in open
 }
 
 // target is the size of the split that is open. Where a map task folds, its output is about as much
@@ -145,43 +161,62 @@ func (c *cutter) target() int64 {
 	return c.wide
 }
 
-func (c *cutter) add(in input) {
-	size := c.target()
-	n := pieces(in, size)
+// pieces is into how many ranges an input is cut.
+func (c *cutter) pieces(in input, size int64) int64 {
+	if c.snap(in, 1) >= in.Size {
+		return 1
+	}
+	return max(1, (in.Size+size-1)/size)
+}
+
+// snap gives the next offset, at or behind another, at which an input may be cut.
+func (c *cutter) snap(in input, offset int64) int64 {
 	switch {
 	case in.codec != fanfold.Plain:
-		c.flush()
-		c.join(in, 0, in.Size)
-		c.flush()
-		if in.Size >= wholeBytesNote && len(c.whole) < wholeNamesMax {
-			c.whole = append(c.whole, in.Name)
-		}
-	case n > 1 && c.slots > 0:
-		c.flush()
-		from := int64(0)
-		for to := c.target(); to < in.Size; to += c.target() {
-			c.join(in, from, to)
-			c.flush()
-			from = to
-		}
-		c.join(in, from, in.Size)
-		c.flush()
-	case n > 1:
-		c.flush()
-		for i := range n {
-			from, to := in.Size/n*i, in.Size/n*(i+1)
-			if i == n-1 {
-				to = in.Size
-			}
-			c.join(in, from, to)
-			c.flush()
-		}
-	default:
-		if c.cost+in.Size > size || len(c.open.ranges) == rangesMax || c.names < len(in.Name) {
-			c.flush()
-		}
-		c.join(in, 0, in.Size)
+		return in.Size
+	case c.format.Cut == format.CutAnywhere:
+		return min(offset, in.Size)
+	case c.format.Cut == format.CutAtSize:
+		size := int64(c.format.Size)
+		return min((offset+size-1)/size*size, in.Size)
 	}
+	return in.Size
+}
+
+func (c *cutter) add(in input) {
+	size := c.target()
+	n := c.pieces(in, size)
+	if n == 1 && in.cost() <= size {
+		c.pack(in, size)
+		return
+	}
+	c.flush()
+	for i, from := int64(1), int64(0); from < in.Size; i++ {
+		to := in.Size / n * i
+		switch {
+		case n == 1 || c.slots == 0 && i == n:
+			to = in.Size
+		case c.slots > 0:
+			to = from + c.target()
+		}
+		to = c.snap(in, max(to, from+1))
+		c.join(in, from, to)
+		c.flush()
+		from = to
+	}
+	if n == 1 && in.Size >= wholeBytesNote && len(c.whole) < wholeNamesMax {
+		c.whole = append(c.whole, in.Name)
+	}
+}
+
+// pack has an input share a split with its neighbours.
+func (c *cutter) pack(in input, size int64) {
+	full := c.cost+in.cost() > size || len(c.open.ranges) == rangesMax || c.names < len(in.Name)
+	if full {
+		c.flush()
+	}
+	c.join(in, 0, in.Size)
+	c.cost += in.cost() - in.Size
 }
 
 // join adds the range [from, to) of an input to the open split.
@@ -220,7 +255,7 @@ func (c *cutter) finish() plan {
 	return c.plan
 }
 
-// alone is the length of a split that could not be cut, and 0 for all others.
+// alone is the length of a compressed input that has a split of its own, and 0 for all others.
 func (s *split) alone() int64 {
 	if len(s.ranges) == 1 && s.ranges[0].Codec != fanfold.Plain {
 		return s.bytes
@@ -233,5 +268,5 @@ func (p *plan) note() string {
 	if len(p.whole) == 0 {
 		return ""
 	}
-	return "compressed, so read by one task each: " + strings.Join(p.whole, ", ")
+	return "cannot be cut, so read by one task each: " + strings.Join(p.whole, ", ")
 }

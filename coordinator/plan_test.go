@@ -11,10 +11,14 @@ import (
 	"testing"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/protocol"
 	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/storage/memstore"
 )
+
+// lines is the format of most inputs.
+var lines, _ = format.Parse("")
 
 func TestPlan(t *testing.T) {
 	gz := append([]byte{0x1f, 0x8b, 8}, bytes.Repeat([]byte{0}, 97)...)
@@ -32,8 +36,10 @@ func TestPlan(t *testing.T) {
 			"a[0:30] b[0:0] c[0:30]", "[0]"},
 		{"packed up to the size", map[string]int{"/in/a": 60, "/in/b": 60, "/in/c": 30}, 80, 1,
 			"a[0:60] | b[0:60] | c[0:30]", "[0 1 2]"},
-		{"compressed alone, and first", map[string]int{"/in/a": 30, "/in/b": -1, "/in/c": 30}, 100_000, 1,
+		{"compressed alone, and first", map[string]int{"/in/a": 30, "/in/b": -1, "/in/c": 30}, 300, 1,
 			"a[0:30] | b[0:100]gzip | c[0:30]", "[1 0 2]"},
+		{"compressed but small", map[string]int{"/in/a": 30, "/in/b": -1, "/in/c": 30}, 100_000, 1,
+			"a[0:30] b[0:100]gzip c[0:30]", "[0]"},
 		{"by the slots", map[string]int{"/in/a": 8 << 20}, 0, 2,
 			"a[0:1048576] | a[1048576:2097152] | a[2097152:3145728] | a[3145728:4194304] | " +
 				"a[4194304:5242880] | a[5242880:6291456] | a[6291456:7340032] | a[7340032:8388608]",
@@ -48,7 +54,7 @@ func TestPlan(t *testing.T) {
 			}
 			store.Put(name, data)
 		}
-		p := planner{store: store, splitSize: test.size, slots: test.slots, tasksMax: 100}
+		p := planner{store: store, format: lines, splitSize: test.size, slots: test.slots, tasksMax: 100}
 		got, err := p.plan(context.Background(), []string{"/in"})
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
@@ -79,7 +85,7 @@ func describe(s split) string {
 func TestPlanHasALimit(t *testing.T) {
 	store := &memstore.Store{}
 	store.Put("/in/a", bytes.Repeat([]byte("x"), 1000))
-	p := planner{store: store, splitSize: 1, slots: 1, tasksMax: 999}
+	p := planner{store: store, format: lines, splitSize: 1, slots: 1, tasksMax: 999}
 	_, err := p.plan(context.Background(), []string{"/in"})
 	if e := failureOf(t, err); e.Kind != fanfold.KindTooLarge || e.Hint == "" {
 		t.Errorf("got %#v", e)
@@ -106,7 +112,7 @@ func TestPlanWide(t *testing.T) {
 			[]int64{2 * mib, 12.75 * mib, 7.21875 * mib, 7.21875 * mib, 2.8125 * mib, 2 * mib}},
 	}
 	for _, test := range tests {
-		p := planner{splitSize: test.size, wide: true, slots: test.slots, tasksMax: 100}
+		p := planner{format: lines, splitSize: test.size, wide: true, slots: test.slots, tasksMax: 100}
 		var found []input
 		var cost int64
 		for i, size := range test.sizes {
@@ -134,7 +140,9 @@ func TestPlanCoversEveryByteOnce(t *testing.T) {
 			sizes[name] = random.Int64N(3000)
 			store.Put(name, bytes.Repeat([]byte("x"), int(sizes[name])))
 		}
-		p := planner{store: store, splitSize: 1 + random.Int64N(2000), slots: 2, tasksMax: 1e6}
+		p := planner{
+			store: store, format: lines, splitSize: 1 + random.Int64N(2000), slots: 2, tasksMax: 1e6,
+		}
 		if p.wide = seed%2 == 0; p.wide {
 			p.splitSize, p.slots = 0, 1+random.IntN(4)
 			name := "/in/10-large"

@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/internal/closest"
 	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/storage"
 )
 
 // The limits of a job description.
@@ -55,8 +57,15 @@ func usagef(format string, args ...any) error {
 	return fanfold.Errorf(fanfold.KindUsage, "check job", format, args...)
 }
 
-// checkSpec refuses a job description that makes no sense.
-func checkSpec(s *protocol.JobSpec) error {
+// checkSpec refuses a job description that makes no sense. It gives the format of the inputs.
+func checkSpec(s *protocol.JobSpec) (*format.Format, error) {
+	if err := checkFields(s); err != nil {
+		return nil, err
+	}
+	return checkReading(s)
+}
+
+func checkFields(s *protocol.JobSpec) error {
 	switch {
 	case !nameForm.MatchString(s.Program):
 		return usagef("%q is no name of a program: want letters, digits, '.', '_' and '-'", s.Program)
@@ -88,6 +97,15 @@ func checkSpec(s *protocol.JobSpec) error {
 		}
 	}
 	return checkCommand(s)
+}
+
+// checkReading checks how inputs become records.
+func checkReading(s *protocol.JobSpec) (*format.Format, error) {
+	how, err := format.Of(s.Reading())
+	if err == nil {
+		_, _, err = storage.ParseCodec(s.Codec)
+	}
+	return how, err
 }
 
 // specBytes is the length of what may be long in a job description.

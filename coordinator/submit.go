@@ -96,7 +96,8 @@ func (o *owner) newJob(t *tenant, m *protocol.Submit) (*job, error) {
 		return nil, fanfold.Errorf(fanfold.KindBusy, "submit job",
 			"%s has %d jobs that have not ended", t.name, len(t.jobs))
 	}
-	if err := checkSpec(&m.Job); err != nil {
+	how, err := checkSpec(&m.Job)
+	if err != nil {
 		return nil, err
 	}
 	info, err := infoOf(m, o.cfg.Programs)
@@ -116,7 +117,9 @@ func (o *owner) newJob(t *tenant, m *protocol.Submit) (*job, error) {
 		return nil, usagef("program %s takes tasks, not inputs: it is for open jobs", j.spec.Program)
 	}
 	j.stages = resolve(&j.spec, info, o.slotCount())
-	j.feed.splitSize, j.feed.wide = j.spec.SplitSize, info.Fold != 0
+	j.feed = feed{
+		format: how, codec: j.spec.Codec, splitSize: j.spec.SplitSize, wide: info.Fold != 0,
+	}
 	if other := o.writes[j.spec.Output]; other != nil {
 		return nil, fanfold.Errorf(fanfold.KindExists, "open output",
 			"job %s writes to %s", other.id, j.spec.Output)

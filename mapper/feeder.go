@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/shuffle"
 	"github.com/fanfold/fanfold/storage"
 )
@@ -15,18 +16,22 @@ import (
 // inlineName is the input of records that came from the client.
 const inlineName = "-"
 
-// feeder hands the lines of a split to user code.
+// feeder hands the records of a split to user code.
 type feeder struct {
-	task   *fanfold.Task
-	spec   *Spec
-	result *Result
-	emit   *fanfold.Emitter
-	lines  lines
-	pace   pace
-	start  int64 // of the range being read, or of Inline: where an error of Close may come from
-	mapper fanfold.Mapper
-	blocks fanfold.BlockMapper // nil: mapper takes lines
-	closer fanfold.Closer      // nil: it has none, or Close was called
+	task    *fanfold.Task
+	spec    *Spec
+	result  *Result
+	emit    *fanfold.Emitter
+	format  *format.Format
+	records format.Reader
+	pick    format.Picker // of the input being read; nil: a record is a value
+	key     []byte        // of every record, where pick gives none; nil: they have no key
+	header  bool          // the next record is one
+	pace    pace
+	start   int64 // of the range being read, or of Inline: where an error of Close may come from
+	mapper  fanfold.Mapper
+	blocks  fanfold.BlockMapper // nil: mapper takes records
+	closer  fanfold.Closer      // nil: it has none, or Close was called
 }
 
 // run makes the mapper, feeds it, and closes it.
@@ -36,7 +41,9 @@ func (f *feeder) run() error {
 		return userError("start mapper", "", -1, err)
 	}
 	f.mapper, f.pace.last = m, time.Now()
-	f.blocks, _ = m.(fanfold.BlockMapper)
+	if f.format.Lines {
+		f.blocks, _ = m.(fanfold.BlockMapper)
+	}
 	f.closer, _ = m.(fanfold.Closer)
 	defer func() {
 		if c := f.closer; c != nil {
@@ -79,17 +86,71 @@ func (f *feeder) feedInline() error {
 	s := &f.spec.Split
 	f.task.SetInput(inlineName)
 	f.start = s.Offset
-	f.lines.reset(bytes.NewReader(s.Inline), s.Offset, noEnd, int64(len(s.Inline)))
-	return f.feedLines(inlineName, nil)
+	if err := f.begin(inlineName, nil, s.First || s.Offset == 0); err != nil {
+		return err
+	}
+	f.records.Reset(bytes.NewReader(s.Inline), s.Offset, format.NoEnd, int64(len(s.Inline)))
+	return f.feedBlocks(inlineName, nil)
 }
+
+// begin prepares for the records of an input, or of a range of it that may be its first.
+func (f *feeder) begin(name string, r *fanfold.Range, first bool) (err error) {
+	f.key, f.header = nil, f.task.Reading.Header && first
+	var names []byte
+	if f.format.Named {
+		if names, err = f.readHeader(r); err != nil {
+			return err
+		}
+	}
+	if f.pick, err = f.format.Picker(names); err != nil {
+		return f.inputError(name, 0, err)
+	}
+	if f.format.Keyed && f.pick == nil {
+		f.key = []byte(name)
+	}
+	return nil
+}
+
+// readHeader reads the first record of the input that a range is of.
+func (f *feeder) readHeader(r *fanfold.Range) ([]byte, error) {
+	if r == nil {
+		return nil, fanfold.Errorf(fanfold.KindUsage, "read header",
+			"columns by their names need inputs by their names: choose them by numbers")
+	}
+	file, _, err := f.spec.Storage.Open(f.task.Context(), r.Name, 0)
+	if err != nil {
+		return nil, f.inputError(r.Name, 0, err)
+	}
+	defer file.Close()
+	text, err := storage.Decode(r.Codec, file)
+	if err != nil {
+		return nil, f.inputError(r.Name, 0, err)
+	}
+	defer text.Close()
+	head := format.Reader{Format: f.format, Limits: f.records.Limits}
+	head.Limits.Block = headerBlock
+	head.Reset(text, 0, format.NoEnd, -1)
+	block, _, err := head.Next()
+	if err != nil && err != io.EOF {
+		return nil, f.inputError(r.Name, 0, err)
+	}
+	names, _ := f.format.Next(block)
+	return names, nil
+}
+
+// headerBlock is how much is read at a time to find the end of a header, in bytes.
+const headerBlock = 16 << 10
 
 // feedRange feeds a range of a file that is the one the job was submitted with, and still is when
 // the range was read.
 func (f *feeder) feedRange(r *fanfold.Range) error {
 	ctx := f.task.Context()
+	if err := f.begin(r.Name, r, r.Offset == 0); err != nil {
+		return err
+	}
 	from := r.Offset
-	if r.Codec == fanfold.Plain && from > 0 {
-		from-- // whether a line starts at Offset depends on the byte before it
+	if r.Codec == fanfold.Plain && f.format.Cut == format.CutAnywhere && from > 0 {
+		from-- // whether a record starts at Offset depends on the byte before it
 	}
 	file, info, err := f.spec.Storage.Open(ctx, r.Name, from)
 	if err != nil {
@@ -117,13 +178,17 @@ func (f *feeder) feedRange(r *fanfold.Range) error {
 }
 
 func (f *feeder) feedPlain(r *fanfold.Range, file io.Reader, from int64) error {
-	f.lines.reset(file, from, r.Offset+r.Length, r.Size-from)
+	if f.format.Cut != format.CutAnywhere { // the range has whole records
+		f.records.Reset(io.LimitReader(file, r.Length), from, format.NoEnd, r.Length)
+		return f.feedBlocks(r.Name, nil)
+	}
+	f.records.Reset(file, from, r.Offset+r.Length, r.Size-from)
 	if from < r.Offset {
-		if err := f.lines.skipLine(); err != nil {
-			return f.inputError(r.Name, f.lines.offset, err)
+		if err := f.records.SkipRecord(); err != nil {
+			return f.inputError(r.Name, f.records.Offset(), err)
 		}
 	}
-	return f.feedLines(r.Name, nil)
+	return f.feedBlocks(r.Name, nil)
 }
 
 func (f *feeder) feedCompressed(r *fanfold.Range, file io.Reader) error {
@@ -133,16 +198,16 @@ func (f *feeder) feedCompressed(r *fanfold.Range, file io.Reader) error {
 		return f.inputError(r.Name, 0, err)
 	}
 	defer decoded.Close()
-	f.lines.reset(decoded, 0, noEnd, -1)
-	return f.feedLines(r.Name, counted)
+	f.records.Reset(decoded, 0, format.NoEnd, -1)
+	return f.feedBlocks(r.Name, counted)
 }
 
-// feedLines feeds the blocks of one input. What counts as read is the blocks or, if there is one,
+// feedBlocks feeds the blocks of one input. What counts as read is the blocks or, if there is one,
 // what went through a counter below the decompressor.
-func (f *feeder) feedLines(name string, counted *countingReader) error {
+func (f *feeder) feedBlocks(name string, counted *countingReader) error {
 	before := f.result.BytesIn
 	for {
-		block, offset, err := f.lines.next()
+		block, offset, err := f.records.Next()
 		if counted != nil {
 			f.result.BytesIn = before + counted.n
 		}
@@ -150,7 +215,7 @@ func (f *feeder) feedLines(name string, counted *countingReader) error {
 			return nil
 		}
 		if err != nil {
-			return f.inputError(name, f.lines.offset, err)
+			return f.inputError(name, f.records.Offset(), err)
 		}
 		if counted == nil {
 			f.result.BytesIn += int64(len(block))
@@ -179,13 +244,12 @@ func (f *feeder) feedBlock(name string, block []byte, offset int64) error {
 	return nil
 }
 
+// feedRecords feeds the records of a block, which is empty where an empty input is a record.
 func (f *feeder) feedRecords(name string, block []byte, offset int64) error {
-	for len(block) > 0 {
-		line, rest := fanfold.NextLine(block)
-		f.result.In++
-		rec := fanfold.Record{Value: line[:len(line):len(line)], Offset: offset}
-		if err := f.mapper.Map(rec, f.emit); err != nil {
-			return userError("run mapper", name, offset, err)
+	for more := true; more; more = len(block) > 0 {
+		value, rest := f.format.Next(block)
+		if err := f.feedRecord(name, value[:len(value):len(value)], offset); err != nil {
+			return err
 		}
 		if f.pace.due() {
 			if err := f.checkpoint(); err != nil {
@@ -194,6 +258,31 @@ func (f *feeder) feedRecords(name string, block []byte, offset int64) error {
 		}
 		offset += int64(len(block) - len(rest))
 		block = rest
+	}
+	return nil
+}
+
+// feedRecord gives a record to the mapper, unless it is none.
+func (f *feeder) feedRecord(name string, value []byte, offset int64) error {
+	if f.format.SkipEmpty && len(value) == 0 {
+		return nil
+	}
+	if f.header {
+		f.header = false
+		return nil
+	}
+	f.result.In++
+	rec := fanfold.Record{Key: f.key, Value: value, Offset: offset}
+	if f.pick != nil {
+		var err error
+		if rec.Key, rec.Value, err = f.pick(value); err != nil {
+			err = fanfold.Errorf(fanfold.KindInput, "", "%s: the %s record at offset %d: %w",
+				name, f.format.Name, offset, err)
+			return f.inputError(name, offset, err)
+		}
+	}
+	if err := f.mapper.Map(rec, f.emit); err != nil {
+		return userError("run mapper", name, offset, err)
 	}
 	return nil
 }
@@ -229,14 +318,22 @@ func (f *feeder) inputError(name string, offset int64, err error) error {
 	kind := fanfold.KindInput
 	var known *fanfold.Error
 	switch {
-	case errors.Is(err, errLongLine):
+	case errors.Is(err, format.ErrLong):
 		kind = fanfold.KindTooLarge
-		err = fmt.Errorf("%s: the line at offset %d is longer than %d bytes",
-			name, offset, f.lines.limits.line)
+		err = fmt.Errorf("%s: the %s at offset %d is longer than %d bytes",
+			name, f.recordWord(), offset, f.records.Limits.Record)
 	case errors.As(err, &known):
 		kind = known.Kind
 	}
 	return &fanfold.Error{Op: "read input", Kind: kind, Input: name, Offset: offset, Err: err}
+}
+
+// recordWord is what people call a record.
+func (f *feeder) recordWord() string {
+	if f.format.Lines {
+		return "line"
+	}
+	return "record"
 }
 
 // userError is an error that user code returned. It keeps what the error says of itself.

@@ -1,4 +1,4 @@
-// Package mapper runs one map attempt: it reads the split, hands its lines to the user's mapper,
+// Package mapper runs one map attempt: it reads the split, hands its records to the user's mapper,
 // and leaves what that emits as an output for the reduce stage or, in a map-only job, as the
 // result. A task process uses it.
 //
@@ -13,6 +13,7 @@ import (
 	"context"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/shuffle"
 	"github.com/fanfold/fanfold/storage"
 )
@@ -40,7 +41,7 @@ type Spec struct {
 // Result is what a map attempt leaves behind. In and BytesIn are right after errors, too.
 type Result struct {
 	Output  fanfold.Output // File is relative to Spec.Dir, or to Final.Output when that is set
-	In      int64          // lines read
+	In      int64          // records read
 	BytesIn int64          // bytes of input read, before decompression
 	Spills  int            // times that the buffers were written to disk
 }
@@ -57,13 +58,17 @@ type sink interface {
 // the cause. A panic of user code passes through; nothing is left on disk then, nor after an error.
 func Run(t *fanfold.Task, s Spec) (Result, error) {
 	var r Result
+	how, err := format.Of(t.Reading)
+	if err != nil {
+		return r, err
+	}
 	out, err := s.sink(t)
 	if err != nil {
 		return r, err
 	}
 	defer out.Close()
-	f := feeder{task: t, spec: &s, result: &r, emit: fanfold.NewEmitter(out)}
-	f.lines.limits = defaultLimits
+	f := feeder{task: t, spec: &s, result: &r, emit: fanfold.NewEmitter(out), format: how}
+	f.records = format.Reader{Format: how, Limits: format.DefaultLimits}
 	if err := f.run(); err != nil {
 		return r, err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/shuffle"
 	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/storage/filestore"
@@ -321,7 +322,10 @@ func TestX11LineOverTheLimit(t *testing.T) {
 		task: k.task, result: &Result{}, emit: fanfold.NewEmitter(discard{}), mapper: mapFunc(nothing),
 		spec: &Spec{Storage: k.mux, Split: fanfold.Split{Ranges: []fanfold.Range{r}}},
 	}
-	f.lines.limits = lineLimits{block: 64, behind: 64, line: 100}
+	f.format, _ = format.Parse("")
+	f.records = format.Reader{
+		Format: f.format, Limits: format.Limits{Block: 64, Behind: 64, Record: 100},
+	}
 	e := wantError(t, "long line", f.feed(), fanfold.KindTooLarge, "mem://f")
 	want := "mem://f: the line at offset 6 is longer than 100 bytes"
 	if e.Offset != 6 || !strings.Contains(e.Error(), want) {
@@ -390,4 +394,21 @@ func BenchmarkRunWords(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// line is one line, with its LF if it has one, and where it starts.
+type line struct {
+	text   string
+	offset int64
+}
+
+// linesTwin cuts a whole input into lines.
+func linesTwin(input string) []line {
+	var all []line
+	offset := int64(0)
+	for text := range strings.Lines(input) {
+		all = append(all, line{text, offset})
+		offset += int64(len(text))
+	}
+	return all
 }

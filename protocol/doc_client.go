@@ -123,6 +123,9 @@
 //	24 Env              [str]     name=value
 //	25 Dir              str       where the commands run
 //	26 Feed             u32       open job: how Mapper gets its tasks, which are lines; see below
+//	27 Reads            str       format of the inputs, as "csv:2"; "": lines
+//	28 Codec            str       of the inputs: plain, gzip, zstd, bzip2; "": by their first bytes
+//	29 Header           bool      the first record of each input has the names of its columns
 //
 // Feed is 0 for a command that is kept running and answers each line with one, in turn; 1 for one
 // that gets many lines ahead; 2 for one that is started for each line, whose whole output is the

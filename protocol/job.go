@@ -29,6 +29,9 @@ func FromJob(j fanfold.Job) JobSpec {
 		Priority:        unsigned(j.Priority),
 		ID:              j.ID,
 		Detach:          j.Detach,
+		Reads:           j.Reading.Format,
+		Codec:           j.Reading.Codec,
+		Header:          j.Reading.Header,
 	}
 	for _, key := range slices.Sorted(maps.Keys(j.Params)) {
 		s.Params = append(s.Params, Param{key, j.Params[key]})
@@ -64,6 +67,7 @@ func (s *JobSpec) Job() fanfold.Job {
 		Priority:        int(s.Priority),
 		ID:              s.ID,
 		Detach:          s.Detach,
+		Reading:         s.Reading(),
 	}
 	if len(s.Params) > 0 {
 		j.Params = make(map[string]string, len(s.Params))
@@ -85,4 +89,9 @@ func (s *JobSpec) Job() fanfold.Job {
 		}
 	}
 	return j
+}
+
+// Reading is how the inputs of the job become records.
+func (s *JobSpec) Reading() fanfold.Reading {
+	return fanfold.Reading{Format: s.Reads, Codec: s.Codec, Header: s.Header}
 }

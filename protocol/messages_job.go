@@ -80,6 +80,9 @@ type JobSpec struct {
 	Env             []string
 	Dir             string // that commands run in, where the worker has it
 	Feed            uint32 // of an open job: how Mapper is given its tasks
+	Reads           string // format of the inputs
+	Codec           string // of the inputs
+	Header          bool   // the inputs begin with one
 }
 
 // Validate checks what the types do not. An error of fanfold.KindUsage is about the job, and does
@@ -98,7 +101,7 @@ func (s *JobSpec) bounds() error {
 		}
 	}
 	return cmp.Or(
-		texts(labelMax, s.Program, s.ID, s.Aggregate, s.Separator),
+		texts(labelMax, s.Program, s.ID, s.Aggregate, s.Separator, s.Reads, s.Codec),
 		texts(PathMax, s.Output, s.Dir),
 		texts(TextMax, s.Mapper...),
 		texts(TextMax, s.Combiner...),

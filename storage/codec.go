@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/fanfold/fanfold"
 	"github.com/klauspost/compress/gzip"
@@ -79,6 +81,19 @@ func Decode(c fanfold.Codec, r io.Reader) (io.ReadCloser, error) {
 
 var codecNames = [...]string{
 	fanfold.Plain: "plain", fanfold.Gzip: "gzip", fanfold.Zstd: "zstd", fanfold.Bzip2: "bzip2",
+}
+
+// ParseCodec reads the name of a codec; auto is that of "auto" and "": by the first bytes. The
+// error is KindUsage.
+func ParseCodec(name string) (c fanfold.Codec, auto bool, err error) {
+	if name == "" || name == "auto" {
+		return fanfold.Plain, true, nil
+	}
+	if i := slices.Index(codecNames[:], name); i >= 0 {
+		return fanfold.Codec(i), false, nil
+	}
+	return fanfold.Plain, false, fanfold.Errorf(fanfold.KindUsage, "read codec",
+		"%q: want auto, %s", name, strings.Join(codecNames[:], ", "))
 }
 
 // decoder gives the errors of a decompressor their kind.

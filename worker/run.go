@@ -25,7 +25,7 @@ func (x *executor) attempt(a *attempt) *protocol.Done {
 	t := fanfold.NewTask(ctx, fanfold.Task{
 		ID: a.id, Program: a.plan.job.Program, Params: a.plan.job.Params,
 		Dir: filepath.Join(x.cfg.Dir, a.id.Dir()), Log: &logTail{w: x.cfg.Log}, Notify: beat.status,
-		Reducers: a.plan.partitions, Command: a.plan.job.Command,
+		Reducers: a.plan.partitions, Command: a.plan.job.Command, Reading: a.plan.job.Reading,
 	})
 	r, err := x.work(a, t, beat)
 	d := r.done()

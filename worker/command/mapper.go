@@ -4,20 +4,54 @@ import (
 	"github.com/fanfold/fanfold"
 )
 
-// mapper runs a command over the lines of a split. The command starts with the first block, because
-// its environment names the input.
+// mapper runs a command over the records of a split. The command starts with the first of them,
+// because its environment names the input.
 type mapper struct {
 	spec  *spec
 	task  *fanfold.Task
 	take  taker
 	child *child // nil: not started
-	line  []byte // of Map
+
+	separator  []byte // behind a key
+	terminator string // behind a record
+	each       bool   // the command runs anew for each record
+	waiting    []byte // records that Map has taken
+	offset     int64  // of the first of them
 }
 
-// Map is for those who have single records.
+// waitingMax is how many bytes Map collects before the command gets them.
+const waitingMax = 64 << 10
+
+// Map is for records that are no lines, or have keys.
 func (m *mapper) Map(rec fanfold.Record, emit *fanfold.Emitter) error {
-	m.line = append(append(m.line[:0], rec.Value...), '\n')
-	return m.MapBlock(m.line, rec.Offset, emit)
+	if len(m.waiting) == 0 {
+		m.offset = rec.Offset
+	}
+	if rec.Key != nil && !m.each {
+		m.waiting = append(append(m.waiting, rec.Key...), m.separator...)
+	}
+	m.waiting = append(append(m.waiting, rec.Value...), m.terminator...)
+	if len(m.waiting) < waitingMax && !m.each {
+		return nil
+	}
+	if err := m.flush(emit); err != nil || !m.each {
+		return err
+	}
+	err := m.child.finish(emit)
+	m.child = nil
+	return err
+}
+
+// flush gives the command what Map has collected.
+func (m *mapper) flush(emit *fanfold.Emitter) error {
+	if err := m.start(m.offset); err != nil {
+		return err
+	}
+	err := m.child.write(m.waiting, emit)
+	if m.waiting = m.waiting[:0]; cap(m.waiting) > restKept {
+		m.waiting = nil
+	}
+	return err
 }
 
 // MapBlock gives the block to the command, and takes what the command has written by then. The last
@@ -43,7 +77,10 @@ func (m *mapper) Close(emit *fanfold.Emitter) error {
 		}
 		return nil
 	}
-	if err := m.start(0); err != nil {
+	if m.each {
+		return nil
+	}
+	if err := m.flush(emit); err != nil {
 		return err
 	}
 	return m.child.finish(emit)
@@ -56,12 +93,16 @@ func (m *mapper) start(offset int64) (err error) {
 	return err
 }
 
-// lineMapper is the mapper of a job without a mapper command: the lines are what it would write.
+// lineMapper is the mapper of a job without a mapper command: the records are what it would write.
 type lineMapper struct {
 	take taker
+	put  putter
 }
 
-// Map takes a line.
+// Map takes a record.
 func (m lineMapper) Map(rec fanfold.Record, emit *fanfold.Emitter) error {
+	if rec.Key != nil {
+		return m.put(rec.Key, rec.Value, emit)
+	}
 	return m.take(rec.Value, emit)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 )
 
 // Program makes the program of a job's commands. Errors are of KindUsage: what it returns without
@@ -102,21 +103,28 @@ func (j *job) handler(t *fanfold.Task) (fanfold.Handler, error) {
 
 // mapper makes the mapper of an attempt.
 func (j *job) mapper(t *fanfold.Task) (fanfold.Mapper, error) {
-	take := j.takeOutput
+	take, put := j.takeOutput, putRecord
 	switch j.command.Aggregate {
 	case "":
 		if len(j.command.Reducer) == 0 {
 			take = takeRecord
 		}
 	case "count":
-		take = j.takeCount
+		take, put = j.takeCount, putCount
 	case "sum", "min", "max":
-		take = j.takeNumber
+		take, put = j.takeNumber, j.putNumber
+	}
+	how, err := format.Of(t.Reading)
+	if err != nil {
+		return nil, err
 	}
 	if len(j.command.Mapper) == 0 {
-		return lineMapper{take}, nil
+		return lineMapper{take, put}, nil
 	}
-	return &mapper{spec: j.spec("mapper", j.command.Mapper), task: t, take: take}, nil
+	return &mapper{
+		spec: j.spec("mapper", j.command.Mapper), task: t, take: take,
+		separator: j.fields.separator, terminator: how.Terminator, each: how.Cut == format.CutNever,
+	}, nil
 }
 
 // reducer makes what makes the reducer of an attempt, or a combiner.
@@ -154,9 +162,26 @@ func (j *job) takeCount(line []byte, emit *fanfold.Emitter) error {
 // takeNumber takes a line whose value is to be a number; which one is looked at by the reducer.
 func (j *job) takeNumber(line []byte, emit *fanfold.Emitter) error {
 	key, value := j.fields.cut(line)
+	return j.putNumber(key, value, emit)
+}
+
+// putter is what is done with a key and a value of an input whose format has them.
+type putter func(key, value []byte, emit *fanfold.Emitter) error
+
+func putRecord(key, value []byte, emit *fanfold.Emitter) error {
+	emit.Emit(key, value)
+	return nil
+}
+
+func putCount(key, _ []byte, emit *fanfold.Emitter) error {
+	emit.Add(key, 1)
+	return nil
+}
+
+func (j *job) putNumber(key, value []byte, emit *fanfold.Emitter) error {
 	if value == nil {
 		return fmt.Errorf("%s of a line without a value: %s", j.command.Aggregate,
-			shorten(string(line)))
+			shorten(string(key)))
 	}
 	emit.Emit(key, value)
 	return nil

@@ -1,4 +1,4 @@
-package mapper
+package format
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 )
+
+var lineFormat, _ = Parse("")
 
 // line is one line, with its LF if it has one, and where it starts.
 type line struct {
@@ -31,20 +33,20 @@ func linesTwin(input string) []line {
 }
 
 // readRange gives the lines of the range [from, to), by way of blocks.
-func readRange(l *lines, r io.Reader, from, to, size int64) ([]line, error) {
+func readRange(l *Reader, r io.Reader, from, to, size int64) ([]line, error) {
 	start := max(from-1, 0)
 	if _, err := io.CopyN(io.Discard, r, start); err != nil {
 		return nil, err
 	}
-	l.reset(r, start, to, size-start)
+	l.Reset(r, start, to, size-start)
 	if start < from {
-		if err := l.skipLine(); err != nil {
+		if err := l.SkipRecord(); err != nil {
 			return nil, err
 		}
 	}
 	var all []line
 	for {
-		block, offset, err := l.next()
+		block, offset, err := l.Next()
 		if err == io.EOF {
 			return all, nil
 		}
@@ -69,10 +71,10 @@ func TestX11EveryCutGivesEveryLineOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		input := inputs.Draw(t, "input")
 		size := int64(len(input))
-		l := lines{limits: lineLimits{
-			block:  rapid.IntRange(1, 50).Draw(t, "block"),
-			behind: rapid.IntRange(1, 10).Draw(t, "behind"),
-			line:   10_000,
+		l := Reader{Format: lineFormat, Limits: Limits{
+			Block:  rapid.IntRange(1, 50).Draw(t, "block"),
+			Behind: rapid.IntRange(1, 10).Draw(t, "behind"),
+			Record: 10_000,
 		}}
 		cuts := []int64{0}
 		for cuts[len(cuts)-1] < size {
@@ -93,7 +95,7 @@ func TestX11EveryCutGivesEveryLineOnce(t *testing.T) {
 		}
 		compareLines(t, got, linesTwin(input))
 
-		whole, err := readRange(&l, strings.NewReader(input), 0, noEnd, -1)
+		whole, err := readRange(&l, strings.NewReader(input), 0, NoEnd, -1)
 		if err != nil {
 			t.Fatalf("whole: %v", err)
 		}
@@ -123,12 +125,12 @@ func TestLineLimit(t *testing.T) {
 	const limit = 1000
 	for _, ending := range []string{"", "\n", "\r\n"} {
 		for _, n := range []int{limit - 1, limit, limit + 1} {
-			for _, end := range []int64{noEnd, 7} {
-				l := lines{limits: lineLimits{block: 64, behind: 8, line: limit}}
+			for _, end := range []int64{NoEnd, 7} {
+				l := Reader{Format: lineFormat, Limits: Limits{Block: 64, Behind: 8, Record: limit}}
 				input := "first\n" + strings.Repeat("x", n-len(strings.TrimSuffix(ending, "\n"))) + ending
 				got, err := readRange(&l, strings.NewReader(input), 0, end, int64(len(input)))
 				if n > limit {
-					if !errors.Is(err, errLongLine) || l.offset != 6 {
+					if !errors.Is(err, ErrLong) || l.offset != 6 {
 						t.Errorf("%d bytes and %q: error %v at offset %d", n, ending, err, l.offset)
 					}
 					continue
@@ -144,12 +146,12 @@ func TestLineLimit(t *testing.T) {
 
 // A buffer that grew for a long line shrinks again.
 func TestBufferShrinks(t *testing.T) {
-	l := lines{limits: lineLimits{block: 64, behind: 8, line: 1 << 20}}
+	l := Reader{Format: lineFormat, Limits: Limits{Block: 64, Behind: 8, Record: 1 << 20}}
 	input := strings.Repeat("x", 10_000) + "\n" + strings.Repeat("short\n", 50_000)
 	largest := 0
-	l.reset(strings.NewReader(input), 0, noEnd, -1)
+	l.Reset(strings.NewReader(input), 0, NoEnd, -1)
 	for {
-		_, _, err := l.next()
+		_, _, err := l.Next()
 		if err == io.EOF {
 			break
 		}
@@ -165,9 +167,9 @@ func TestBufferShrinks(t *testing.T) {
 
 func TestReadErrorPasses(t *testing.T) {
 	broken := errors.New("broken")
-	l := lines{limits: lineLimits{block: 64, behind: 8, line: 1 << 20}}
-	l.reset(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), 0, noEnd, -1)
-	if _, _, err := l.next(); !errors.Is(err, broken) {
+	l := Reader{Format: lineFormat, Limits: Limits{Block: 64, Behind: 8, Record: 1 << 20}}
+	l.Reset(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), 0, NoEnd, -1)
+	if _, _, err := l.Next(); !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}
 }

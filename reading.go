@@ -1,0 +1,15 @@
+package fanfold
+
+// Reading says how the inputs of a job become records. The zero value: lines of text, compressed or
+// not. docs/inputs.md has the whole story.
+type Reading struct {
+	// Format is "lines" (also ""), "csv", "tsv", "json", "fixed:BYTES", "nul" or "whole". Behind csv,
+	// tsv and json may stand a key, and a value, as in "csv:2", "json:user.id,amount".
+	Format string
+	// Codec is "auto" (also ""): each input's first bytes say how it is compressed; or "plain",
+	// "gzip", "zstd" or "bzip2" for all inputs.
+	Codec string
+	// Header says that the first record of each csv or tsv input has the names of its columns. It
+	// is no record then, and keys and values may be chosen by these names.
+	Header bool
+}
