@@ -33,6 +33,7 @@ type peer struct {
 	closing  bool           // nothing more is taken from it
 	why      error          // why the owner closes it
 	touched  bool           // in owner.touched
+	queued   int            // bytes in its outbound queue, or less by now
 	deaf     scheduler.Time // since when nothing can be written to it; 0: it can
 	draining bool           // a goroutine waits for room in its outbound queue
 	heard    scheduler.Time // when a message came last
@@ -107,7 +108,8 @@ func (o *owner) send(p *peer, m protocol.Body) {
 	if p.closing {
 		return
 	}
-	if err := p.conn.Send(m); err != nil {
+	var err error
+	if p.queued, err = p.conn.Queue(m); err != nil {
 		o.notSent(p, err)
 		return
 	}

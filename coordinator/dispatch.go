@@ -227,7 +227,10 @@ func (o *owner) room(p *peer) bool {
 	if p.draining || p.closing {
 		return false
 	}
-	if p.conn.Queued() < roomMax {
+	if p.queued >= roomMax {
+		p.queued = p.conn.Queued()
+	}
+	if p.queued < roomMax {
 		return true
 	}
 	p.draining = true

@@ -316,25 +316,38 @@ func async[T any](
 // step has the scheduler decide a command and performs the effects. Commands that come up meanwhile
 // wait for their turn.
 func (o *owner) step(c scheduler.Command) {
-	o.queue = append(o.queue, c)
+	if o.busy {
+		o.queue = append(o.queue, c)
+		return
+	}
+	o.busy = true
+	o.decide(&c)
+	o.busy = false
 	o.settle()
 }
 
+// settle steps the commands that have come up meanwhile.
 func (o *owner) settle() {
-	if o.busy {
+	if len(o.queue) == 0 || o.busy {
 		return
 	}
 	o.busy = true
 	for i := 0; i < len(o.queue); i++ {
-		o.steps.Reset()
-		o.state.Step(o.stepTime(), &o.queue[i], &o.steps)
-		o.record(o.steps.Events)
-		for k := range o.steps.Effects {
-			o.perform(&o.steps.Effects[k])
-		}
+		c := o.queue[i] // the queue may grow
+		o.decide(&c)
 	}
 	clear(o.queue)
 	o.queue, o.busy = o.queue[:0], false
+}
+
+// decide is one step.
+func (o *owner) decide(c *scheduler.Command) {
+	o.steps.Reset()
+	o.state.Step(o.stepTime(), c, &o.steps)
+	o.record(o.steps.Events)
+	for k := range o.steps.Effects {
+		o.perform(&o.steps.Effects[k])
+	}
 }
 
 // stepTime is when a command is decided.

@@ -141,11 +141,11 @@ func isText(b []byte) bool {
 // add checks a frame and appends its messages; of a frame with a fault it appends none.
 func (b *Batch) add(frame []byte, r *rules) error {
 	n, left := len(b.msgs), ElementsMax
-	inBulk := false
+	inBulk, before := false, Kind(0)
 	for len(frame) > 0 {
 		kind, end, rest, err := checkMessage(frame, left)
-		if err == nil {
-			err = r.accept(kind, len(b.msgs) == n, &inBulk)
+		if err == nil && kind != before {
+			err = r.accept(kind, before == 0, &inBulk)
 		}
 		if err != nil {
 			b.msgs = b.msgs[:n]
@@ -156,7 +156,7 @@ func (b *Batch) add(frame []byte, r *rules) error {
 			return fanfold.Errorf(class, "read frame", "%w: %w", ErrFrame, err)
 		}
 		b.msgs = append(b.msgs, Message{kind, frame[:end:end]})
-		frame, left = frame[end:], rest
+		frame, left, before = frame[end:], rest, kind
 	}
 	return nil
 }

@@ -62,8 +62,7 @@ func checkIn(b []byte, elements, deep int) (end, left int, err error) {
 // The ways in which a value takes its bytes, by its first one: a number below nested is how many
 // they are.
 const (
-	nested = 0x10 + iota // an array
-	short                // fixstr
+	nested = 0x40 + iota // an array
 	long8                // str or bin with a length of 1, 2 or 4 bytes
 	long16
 	long32
@@ -83,8 +82,10 @@ func newExtent() (all [256]uint8) {
 			all[c] = nested
 		case t.form != isStr && t.form != isBin:
 			all[c] = uint8(t.head)
+		case t.head == 1:
+			all[c] = uint8(1 + t.n)
 		default:
-			all[c] = [...]uint8{1: short, 2: long8, 3: long16, 5: long32}[t.head]
+			all[c] = [...]uint8{2: long8, 3: long16, 5: long32}[t.head]
 		}
 	}
 	return all
@@ -109,7 +110,9 @@ func checkMessage(b []byte, elements int) (kind Kind, end, left int, err error) 
 			return 0, 0, 0, errValue
 		}
 		size := int(extent[b[end]])
-		if size >= nested {
+		if size == long8 && end+1 < len(b) { // as most are that are long
+			size = 2 + int(b[end+1])
+		} else if size >= nested {
 			if size, left, err = checkLong(b[end:], size, left); err != nil {
 				return 0, 0, 0, err
 			}
@@ -125,13 +128,9 @@ func checkMessage(b []byte, elements int) (kind Kind, end, left int, err error) 
 // itself is counted already.
 func checkLong(b []byte, how, elements int) (size, left int, err error) {
 	switch {
-	case how == short:
-		size = 1 + int(b[0]&31)
 	case how == nested:
 		size, left, err = checkIn(b, elements+1, DepthMax-1)
 		return size, left, err
-	case how == long8 && len(b) >= 2:
-		size = 2 + int(b[1])
 	case how == long16 && len(b) >= 3:
 		size = 3 + int(binary.BigEndian.Uint16(b[1:]))
 	case how == long32 && len(b) >= 5:

@@ -31,21 +31,27 @@ func Decode(m Message, v Body) error {
 	if m.Kind != v.kind() {
 		return decodeError(v, fmt.Errorf("it is a %s", m.Kind))
 	}
-	var err error
-	if h, ok := v.(hot); ok {
-		err = h.parse(m.raw)
-	} else {
-		err = decode(m.raw, &shapes[m.Kind], v)
-	}
-	if err == nil {
-		if c, ok := v.(validator); ok {
-			err = c.Validate()
-		}
-	}
+	err := read(m, v)
 	if err != nil && fanfold.KindOf(err) != fanfold.KindUsage {
 		return decodeError(v, err)
 	}
 	return err
+}
+
+func read(m Message, v Body) error {
+	if h, ok := v.(hot); ok {
+		if err := h.parse(m.raw); err != nil {
+			return err
+		}
+		return h.Validate()
+	}
+	if err := decode(m.raw, &shapes[m.Kind], v); err != nil {
+		return err
+	}
+	if c, ok := v.(validator); ok {
+		return c.Validate()
+	}
+	return nil
 }
 
 func decodeError(v Body, err error) error {

@@ -14,12 +14,13 @@ var errType = errors.New("a field has another type, or is out of range")
 // wrong type or range is the last.
 type cursor struct {
 	b    []byte
+	at   int // what of b was read
 	left int // elements of the array still to come
 	err  error
 }
 
 // fields gives a cursor over a message's elements behind its kind.
-func fields(raw []byte) cursor { return cursor{b: raw[2:], left: int(raw[0]&15) - 1} }
+func fields(raw []byte) cursor { return cursor{b: raw, at: 2, left: int(raw[0]&15) - 1} }
 
 // next takes the head of the next element; without one it gives a nil.
 func (c *cursor) next() header {
@@ -27,8 +28,8 @@ func (c *cursor) next() header {
 		return header{form: isNil}
 	}
 	c.left--
-	t := scan(c.b)
-	c.b = c.b[t.head:]
+	t := scan(c.b[c.at:])
+	c.at += t.head
 	return t
 }
 
@@ -40,31 +41,41 @@ func (c *cursor) uint(max uint64) uint64 {
 	if c.left == 0 {
 		return 0
 	}
-	t := c.number()
-	if t.form != isUint || t.n > max {
+	n := uint64(c.b[c.at])
+	if n < 0x80 {
+		c.at++
+		c.left--
+	} else {
+		n = c.uintLong()
+	}
+	if n > max {
 		c.fail(errType)
 	}
-	return t.n
+	return n
 }
 
-// number is next, faster for the usual encodings of numbers. There is one.
-func (c *cursor) number() (t header) {
-	b := c.b
+// uintLong is uint for what is not a byte, without the limit.
+func (c *cursor) uintLong() (n uint64) {
+	b := c.b[c.at:]
 	switch first := b[0]; {
-	case first < 0x80:
-		t = header{isUint, 1, uint64(first)}
-	case first == 0xcd && len(b) >= 3:
-		t = header{isUint, 3, uint64(binary.BigEndian.Uint16(b[1:]))}
-	case first == 0xce && len(b) >= 5:
-		t = header{isUint, 5, uint64(binary.BigEndian.Uint32(b[1:]))}
-	case first == 0xcf && len(b) >= 9:
-		t = header{isUint, 9, binary.BigEndian.Uint64(b[1:])}
+	case first == 0xcc && len(b) > 1:
+		n = uint64(b[1])
+	case first == 0xcd && len(b) > 2:
+		n = uint64(binary.BigEndian.Uint16(b[1:]))
+	case first == 0xce && len(b) > 4:
+		n = uint64(binary.BigEndian.Uint32(b[1:]))
+	case first == 0xcf && len(b) > 8:
+		n = binary.BigEndian.Uint64(b[1:])
 	default:
-		t = scan(b)
+		t := c.next()
+		if t.form != isUint {
+			c.fail(errType)
+		}
+		return t.n
 	}
+	c.at += 1 + 1<<(b[0]&3)
 	c.left--
-	c.b = b[t.head:]
-	return t
+	return n
 }
 
 func (c *cursor) uint8() uint8   { return uint8(c.uint(math.MaxUint8)) }
@@ -73,11 +84,11 @@ func (c *cursor) uint32() uint32 { return uint32(c.uint(math.MaxUint32)) }
 func (c *cursor) uint64() uint64 { return c.uint(math.MaxUint64) }
 
 func (c *cursor) int64() int64 {
-	if c.left == 0 {
-		return 0
+	if c.left == 0 || c.b[c.at] < 0xd0 { // a number without a sign, if it is one
+		return int64(c.uint(math.MaxInt64))
 	}
-	t := c.number()
-	if t.form != isInt && (t.form != isUint || t.n > math.MaxInt64) {
+	t := c.next()
+	if t.form != isInt && t.form != isUint {
 		c.fail(errType)
 	}
 	return int64(t.n)
@@ -111,12 +122,11 @@ func (c *cursor) bytes() []byte {
 	if c.left == 0 {
 		return nil
 	}
-	if len(c.b) >= 2 && c.b[0] == 0xc4 {
+	if b := c.b[c.at:]; len(b) >= 2 && b[0] == 0xc4 { // as most are
 		c.left--
-		n := 2 + int(c.b[1])
-		b := c.b[2:n:n]
-		c.b = c.b[n:]
-		return b
+		n := 2 + int(b[1])
+		c.at += n
+		return b[2:n:n]
 	}
 	switch t := c.next(); t.form {
 	case isNil:
@@ -129,9 +139,9 @@ func (c *cursor) bytes() []byte {
 }
 
 func (c *cursor) take(n uint64) []byte {
-	b := c.b[:n:n]
-	c.b = c.b[n:]
-	return b
+	from := c.at
+	c.at += int(n)
+	return c.b[from:c.at:c.at]
 }
 
 // value takes the next element as it is; nil without one.
@@ -139,7 +149,7 @@ func (c *cursor) value() []byte {
 	if c.left == 0 {
 		return nil
 	}
-	end, _, err := check(c.b, ElementsMax)
+	end, _, err := check(c.b[c.at:], ElementsMax)
 	if err != nil {
 		c.fail(err)
 		return nil
@@ -164,7 +174,7 @@ func (c *cursor) open() (outer int) {
 
 // openStruct is open for a struct, which nil cannot stand for.
 func (c *cursor) openStruct() (outer int) {
-	if c.left > 0 && c.b[0] == 0xc0 {
+	if c.left > 0 && c.b[c.at] == 0xc0 {
 		c.fail(errType)
 	}
 	return c.open()

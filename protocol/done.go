@@ -121,7 +121,7 @@ func appendFailures(dst []byte, list []Failure) []byte {
 
 // room empties dst and makes room for c's array, unless that asks for too much for its length.
 func room[T any](c *cursor, dst []T) []T {
-	if size := int(unsafe.Sizeof(*new(T))); c.left*size > decodedRatio*len(c.b)+decodedFree {
+	if size := int(unsafe.Sizeof(*new(T))); c.left*size > decodedRatio*(len(c.b)-c.at)+decodedFree {
 		c.fail(errRatio)
 	}
 	return slices.Grow(dst[:0], c.left)

@@ -5,6 +5,7 @@ package protocol
 // of a reused struct have no room for. A parsed struct's byte slices are parts of the message.
 type hot interface {
 	Body
+	validator
 	append(dst []byte) []byte
 	parse(raw []byte) error
 }

@@ -101,6 +101,9 @@ type Verdict struct {
 
 func (*Verdict) kind() Kind { return KindVerdict }
 
+// Validate finds nothing: the types say all.
+func (*Verdict) Validate() error { return nil }
+
 // Forget says that a job has ended: what is kept for it may go. To a worker Job is 16 bytes in ID.
 type Forget struct {
 	Job uint64

@@ -54,12 +54,19 @@ func (o *outbox) init(rw io.ReadWriteCloser) {
 // A message longer than the peer takes is refused with fanfold.KindTooLarge. Other errors say that
 // the connection is closed or that a write went wrong.
 func (c *Conn) Send(v Body) error {
-	k := v.kind()
+	_, err := c.Queue(v)
+	return err
+}
+
+// Queue is Send, and tells how many bytes are queued then.
+func (c *Conn) Queue(v Body) (queued int, err error) {
+	how := kinds[v.kind()].travel
 	o := &c.out
 	o.mu.Lock()
-	err := o.add(v, kinds[k].travel)
+	err = o.add(v, how)
+	queued = o.queued
 	o.mu.Unlock()
-	return err
+	return queued, err
 }
 
 // add is Send. The caller holds mu.

@@ -89,7 +89,7 @@ func TestWireTypes(t *testing.T) {
 func TestWireTypesValidate(t *testing.T) {
 	without := map[string]string{
 		"InputEnd": "a number", "Stop": "a number", "Revoke": "a number",
-		"Verdict": "a number and a bool", "Kill": "three numbers", "CancelTask": "two numbers",
+		"Kill": "three numbers", "CancelTask": "two numbers",
 		"Log": "only as long as its frame",
 	}
 	for k, typ := range bodies {

@@ -1,6 +1,10 @@
 package scheduler
 
-import "github.com/fanfold/fanfold"
+import (
+	"slices"
+
+	"github.com/fanfold/fanfold"
+)
 
 // EffectKind says what the owner has to do.
 type EffectKind uint8
@@ -71,6 +75,12 @@ func (o *Out) Reset() { o.Events, o.Effects = o.Events[:0], o.Effects[:0] }
 
 // effect gives a new effect, to be filled in.
 func (o *Out) effect(kind EffectKind, seq uint64) *Effect {
-	o.Effects = append(o.Effects, Effect{Kind: kind, Seq: seq})
-	return &o.Effects[len(o.Effects)-1]
+	n := len(o.Effects)
+	if n == cap(o.Effects) {
+		o.Effects = slices.Grow(o.Effects, 1)
+	}
+	o.Effects = o.Effects[:n+1]
+	e := &o.Effects[n]
+	*e = Effect{Kind: kind, Seq: seq}
+	return e
 }

@@ -172,9 +172,20 @@ func (s *slab[T]) remove(l *list, i uint32) {
 // never given out.
 type indexes struct {
 	levels [indexBits / 6][]uint64 // bit i of level 0: i is used; above: that word below is full
+	full   uint32                  // words of level 0 before which all are full
 }
 
 func (x *indexes) lowest() uint32 {
+	if words := x.levels[0]; int(x.full) < len(words) && ^words[x.full] != 0 {
+		return x.full<<6 | uint32(bits.TrailingZeros64(^words[x.full]))
+	}
+	i := x.search()
+	x.full = i >> 6
+	return i
+}
+
+// search is lowest from the topmost level down.
+func (x *indexes) search() uint32 {
 	i := uint32(0)
 	for level := len(x.levels) - 1; level >= 0; level-- {
 		free := ^uint64(0)
@@ -211,6 +222,7 @@ func (x *indexes) set(i uint32) {
 }
 
 func (x *indexes) clear(i uint32) {
+	x.full = min(x.full, i>>6)
 	for level := range x.levels {
 		word := &x.levels[level][i>>6]
 		full := *word == 1<<64-1
