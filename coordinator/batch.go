@@ -38,8 +38,9 @@ type received struct {
 // parse decodes the messages. After an error those before the bad one are there.
 func (b *batch) parse(p *peer) error {
 	b.reset(p)
+	before := protocol.Kind(0)
 	for m := range b.raw.All() {
-		if !maySend(p.role, m.Kind) {
+		if m.Kind != before && !maySend(p.role, m.Kind) {
 			return fanfold.Errorf(fanfold.KindDenied, "read message",
 				"a %s may not send %s", p.role, m.Kind)
 		}
@@ -48,6 +49,7 @@ func (b *batch) parse(p *peer) error {
 			return fmt.Errorf("read %s: %w", m.Kind, err)
 		}
 		b.order = append(b.order, received{m.Kind, at})
+		before = m.Kind
 	}
 	return nil
 }
