@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/fanfold/fanfold"
-	"pgregory.net/rapid"
 )
 
 const ms = Time(time.Millisecond)
@@ -22,7 +21,7 @@ var modelConfig = func() Config {
 // commands and effects only: it foretells what follows from a command at once, and checks that
 // all else is allowed.
 type model struct {
-	t        *rapid.T
+	t        fataler
 	now      Time
 	command  Command
 	accepted bool // the command is a Submit, and must not be refused
@@ -112,7 +111,13 @@ type want struct {
 	either  bool // Commit again, or Discard
 }
 
-func newModel(t *rapid.T, seen map[string]int) *model {
+// fataler is what a model says that something is wrong.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func newModel(t fataler, seen map[string]int) *model {
 	return &model{
 		t: t, seen: seen, jobs: map[JobID]*modelJob{}, tasks: map[TaskID]*modelTask{},
 		attempts: map[AttemptID]*modelAttempt{}, slots: map[SlotID]*modelSlot{},
@@ -124,6 +129,38 @@ func (m *model) check(ok bool, format string, args ...any) {
 	if !ok {
 		m.t.Helper()
 		m.t.Fatalf(format, args...)
+	}
+}
+
+// step gives a command to a State, and checks what comes of it. open is the task of an open job
+// that the command submits, or 0.
+func (m *model) step(s *State, now Time, c *Command, out *Out) (open TaskID) {
+	out.Reset()
+	m.expect(now, c)
+	if m.accepted && m.jobs[c.Job].spec.Open {
+		open = s.NextTask()
+		m.jobs[c.Job].open[open] = true
+	}
+	s.Step(now, c, out)
+	for i := range out.Effects {
+		e := &out.Effects[i]
+		m.effect(e)
+		if e.Kind == JobReply {
+			v, ok := s.Job(e.Job)
+			m.check(ok && v.State == e.Status.State(), "the view of an ended job: %+v", v)
+		}
+	}
+	m.settled()
+	return open
+}
+
+// over checks that nothing is open any more.
+func (m *model) over() {
+	for id, j := range m.jobs {
+		m.check(j.ended && (!j.spec.Open || j.held == 0), "job %x: %+v", id, *j)
+	}
+	for ref, out := range m.brought {
+		m.check(!out, "result %d did not come back", ref)
 	}
 }
 

@@ -37,27 +37,18 @@ func newDriver(t *rapid.T, seen map[string]int) *driver {
 }
 
 func (d *driver) step(c Command) {
-	d.out.Reset()
-	d.m.expect(d.now, &c)
-	if d.m.accepted && d.m.jobs[c.Job].spec.Open {
-		id := d.s.NextTask()
+	if id := d.m.step(d.s, d.now, &c, &d.out); id != 0 {
 		d.submits = append(d.submits, id)
-		d.m.jobs[c.Job].open[id] = true
 	}
-	d.s.Step(d.now, &c, &d.out)
 	for i := range d.out.Events {
 		d.m.seen["event "+d.out.Events[i].Kind.String()]++
 	}
 	d.log = append(d.log, d.out.Events...)
 	for i := range d.out.Effects {
 		e := &d.out.Effects[i]
-		d.m.effect(e)
 		switch e.Kind {
 		case SlotReady:
 			d.slots = append(d.slots, e.Slot)
-		case JobReply:
-			v, ok := d.s.Job(e.Job)
-			d.m.check(ok && v.State == e.Status.State(), "the view of an ended job: %+v", v)
 		case JobReady:
 			d.jobs = append(d.jobs, e.Job)
 		case Send:
@@ -65,7 +56,6 @@ func (d *driver) step(c Command) {
 			d.tasks = append(d.tasks, e.Task)
 		}
 	}
-	d.m.settled()
 	if err := d.s.sound(); err != nil {
 		d.t.Fatalf("after %+v: %v", c, err)
 	}
@@ -300,12 +290,7 @@ func (d *driver) drain() {
 			d.step(Command{Kind: Tick})
 		}
 	}
-	for id, j := range d.m.jobs {
-		d.m.check(j.ended && (!j.spec.Open || j.held == 0), "job %x: %+v", id, *j)
-	}
-	for ref, out := range d.m.brought {
-		d.m.check(!out, "result %d did not come back", ref)
-	}
+	d.m.over()
 }
 
 func replay(log []Event, keep func(*Event) bool) *State {
