@@ -21,6 +21,12 @@ type Program struct {
 	Combine func(*Task) (Reducer, error)
 	Reduce  func(*Task) (Reducer, error)
 
+	// Group, if set, says how many bytes of an emitted key are the key that Reduce sees: records are
+	// partitioned and grouped by those, while the rest of the key orders the values of the group (a
+	// secondary sort). No group may begin with another: end it with a separator, or with
+	// AppendKeyText. It has no use with Fold or Combine.
+	Group func(key []byte) int
+
 	// Handle, if set, makes the program one for open jobs: see Handler. Map may be set too. Reduce
 	// then sees, under an empty key, the results of all tasks in the order of the tasks, and the
 	// values that it emits, one behind the other, are the result of the stream; likewise those of a
@@ -39,6 +45,13 @@ type Program struct {
 	// Route, if set, gives the key of a task whose client names none, and whether it goes to all
 	// shards. Clients call it, as `fanfold stream` does.
 	Route func(payload []byte) (key []byte, all bool)
+
+	// Ranges makes partitions ranges of the keys, cut where a sample of all keys says, instead of by
+	// hash: so the outputs of the reduces, one behind the other, are in the order of the keys.
+	Ranges bool
+	// OneForOne says that Reduce emits one record for each value, in the order of the values: then of
+	// a job with Top, and one partition or Ranges, only the first Top records leave a mapper.
+	OneForOne bool
 
 	// Reducers is the number of partitions when the job does not say; 0: one per slot.
 	Reducers int

@@ -45,6 +45,7 @@ type Output struct {
 	CRC     uint32   // Castagnoli, of a final output's bytes
 	Inline  [][]byte // one part per partition; an empty part holds nothing
 	Records int64    // records in all parts
+	Sample  [][]byte // some of its keys, at even distances, where Program.Ranges needs them
 }
 
 // The limits of what travels inline; above them an output goes to a file.
@@ -52,4 +53,7 @@ const (
 	InlinePartMax    = 64 << 10 // bytes of one part
 	InlineAttemptMax = 1 << 20  // bytes of all parts of an attempt
 	InlineJobMax     = 8 << 20  // bytes of all parts of a job
+
+	SampleMax    = 32  // keys in a sample
+	SampleKeyMax = 256 // bytes of a key in a sample: of a longer one the first
 )

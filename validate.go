@@ -45,6 +45,12 @@ func (p *Program) wrong() string {
 		return "it has both Reduce and Fold: one of them is too many"
 	case p.Combine != nil && !reduces:
 		return "it has Combine without Reduce or Fold"
+	case p.Group != nil && (p.Reduce == nil || p.Combine != nil || p.Ranges):
+		return "it has Group without Reduce, or with Combine or Ranges"
+	case (p.Ranges || p.OneForOne) && !reduces:
+		return "it has Ranges or OneForOne without Reduce or Fold"
+	case p.OneForOne && (p.Reduce == nil || p.Combine != nil):
+		return "it is OneForOne with Fold or Combine"
 	case p.Reducers < 0:
 		return "Reducers is below zero"
 	}

@@ -141,6 +141,8 @@ func rareBody(k protocol.Kind) protocol.Body {
 		return new(protocol.Ask)
 	case protocol.KindSnapshot:
 		return new(protocol.Snapshot)
+	case protocol.KindSample:
+		return new(protocol.Sample)
 	case protocol.KindCancel:
 		return new(protocol.Cancel)
 	case protocol.KindAttach:

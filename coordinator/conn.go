@@ -55,7 +55,7 @@ func maySend(role protocol.Role, kind protocol.Kind) bool {
 		return role == protocol.RoleClient || role == protocol.RoleAdmin ||
 			role == protocol.RoleViewer
 	case protocol.KindDone, protocol.KindBeat, protocol.KindReturn, protocol.KindPartial,
-		protocol.KindAsk, protocol.KindSnapshot:
+		protocol.KindAsk, protocol.KindSnapshot, protocol.KindSample:
 		return role == protocol.RoleProcess
 	case protocol.KindExited, protocol.KindResult, protocol.KindLog, protocol.KindHeartbeat:
 		return role == protocol.RoleWorker

@@ -120,7 +120,7 @@ func (o *owner) prepare(sl *slot, d *order) bool {
 		}
 	}
 	d.sources = before
-	if d.attempt.stage == fanfold.StageReduce {
+	if d.attempt.stage == fanfold.StageReduce && !j.stages.ranges {
 		d.part = d.attempt.index
 	}
 	return true
@@ -131,7 +131,7 @@ func (o *owner) brief(p *process, j *job) {
 	p.briefed[j] = true
 	m := protocol.Brief{
 		Job: uint64(j.sched), ID: j.id[:], Spec: j.spec,
-		Partitions: j.stages.reduces, Stages: uint32(j.stages.last()),
+		Partitions: j.stages.reduces, Stages: uint32(j.stages.last()), Ranges: j.stages.ranges,
 	}
 	if st := j.stream; st != nil {
 		m.Open, m.Info = []protocol.OpenSpec{st.spec}, st.info
@@ -215,6 +215,9 @@ func (o *owner) sendAssign(p *process, d *order) {
 			Ranges: s.ranges, Offset: s.offset(), First: s.first(),
 		})
 		m.Split, m.Inline = o.split, s.inline != nil
+	}
+	if a.stage == fanfold.StageReduce && a.job.stages.ranges && !d.stopped {
+		m.From, m.Below = a.job.keys(a.index)
 	}
 	o.send(p.peer, &m)
 	if d.stopped {

@@ -36,9 +36,10 @@ type job struct {
 	bytesAll int64      // of input, as far as it is known
 	bytes    int64      // of input read by committed map tasks
 	outputs  [fanfold.StageGather + 1][]*result
-	live     int   // attempts on slots
-	inlined  int64 // bytes that its attempts have brought inline
-	working  int   // goroutines that must end before the job is over
+	bounds   [][]byte // see cuts
+	live     int      // attempts on slots
+	inlined  int64    // bytes that its attempts have brought inline
+	working  int      // goroutines that must end before the job is over
 
 	status  string
 	isDirty bool // in owner.dirty

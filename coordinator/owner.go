@@ -282,6 +282,8 @@ func (o *owner) receive(p *peer, b *batch, r received) error {
 		return o.asks(p, m)
 	case *protocol.Snapshot:
 		return o.snapshot(p, m)
+	case *protocol.Sample:
+		return o.sampled(p, m)
 	case *protocol.Cancel:
 		return o.cancel(p, m)
 	case *protocol.Attach:

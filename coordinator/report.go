@@ -23,6 +23,7 @@ type result struct {
 	counters []protocol.Counter
 	failure  *fanfold.Error // nil: it succeeded, or was asked to stop
 	lost     bool           // it was committed, and has gone since
+	sample   [][]byte       // keys of its output, where partitions are ranges
 }
 
 // results gives results the numbers by which the scheduler hands them back.
@@ -131,7 +132,7 @@ func (o *owner) bring(w *worker, a *attempt, m *protocol.Done) (*result, error) 
 			return nil, err
 		}
 		w.done++
-		r.counters = slices.Clone(m.Counters)
+		r.counters, r.sample = slices.Clone(m.Counters), a.sample
 		for _, part := range m.Inline {
 			r.output.Inline = append(r.output.Inline, slices.Clone(part))
 			j.inlined += int64(len(part))
@@ -153,7 +154,7 @@ func (o *owner) bring(w *worker, a *attempt, m *protocol.Done) (*result, error) 
 func (o *owner) checkOutput(j *job, a *attempt, m *protocol.Done) error {
 	final := a.stage == j.stages.last()
 	parts := 1
-	if a.stage == fanfold.StageMap && j.stages.reduces > 0 {
+	if a.stage == fanfold.StageMap && j.stages.reduces > 0 && !j.stages.ranges {
 		parts = int(j.stages.reduces)
 	}
 	below := a.name(o.cfg.Epoch).Dir() + "/"

@@ -220,6 +220,7 @@ type attempt struct {
 	index  uint32 // of the task in its stage
 	number uint16
 	bytes  int64 // of input read so far
+	sample [][]byte
 }
 
 // name is the attempt's name for ever.

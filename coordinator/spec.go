@@ -31,6 +31,7 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // stages says which stages a job has.
 type stages struct {
 	reduces uint32 // partitions, and tasks of StageReduce; 0: no such stage
+	ranges  bool   // partitions are ranges of keys
 	gathers bool
 }
 
@@ -184,7 +185,8 @@ func commandInfo(s *protocol.JobSpec) protocol.ProgramInfo {
 // resolve fills in every default of a job and gives its stages. An identity reduce sorts the output
 // of a map-only program when that is asked for.
 func resolve(s *protocol.JobSpec, info protocol.ProgramInfo, slots int) stages {
-	reduces, reducers := info.Reduces, cmp.Or(info.Reducers, uint32(max(1, slots)))
+	reduces, ranges := info.Reduces, info.Ranges
+	reducers := cmp.Or(info.Reducers, uint32(max(1, slots)))
 	s.Sort = cmp.Or(s.Sort, info.Sort)
 	switch {
 	case s.Sort == 0 && reduces:
@@ -192,15 +194,16 @@ func resolve(s *protocol.JobSpec, info protocol.ProgramInfo, slots int) stages {
 	case s.Sort == 0:
 		s.Sort = uint32(fanfold.SortNone)
 	case s.Sort == uint32(fanfold.SortKey) && !reduces:
-		reduces, reducers = true, 1
+		reduces, ranges = true, true
 	}
 	var plan stages
 	if reduces {
 		plan.reduces = min(reducersMax, cmp.Or(s.Reducers, reducers))
 	}
 	s.Reducers = plan.reduces
+	plan.ranges = ranges && plan.reduces > 1
 	merged := plan.reduces > 1 && s.Sort == uint32(fanfold.SortKey) && s.Output == ""
-	plan.gathers = s.Top > 0 || s.Sort == uint32(fanfold.SortValue) || merged
+	plan.gathers = s.Top > 0 || s.Sort == uint32(fanfold.SortValue) || merged && !inOrder(plan, info)
 
 	s.Name = cmp.Or(s.Name, s.Program)
 	s.MaxAttempts = cmp.Or(s.MaxAttempts, fanfold.DefaultMaxAttempts)
@@ -208,4 +211,10 @@ func resolve(s *protocol.JobSpec, info protocol.ProgramInfo, slots int) stages {
 	s.Separator = cmp.Or(s.Separator, "\t")
 	s.KeyFields = cmp.Or(s.KeyFields, 1)
 	return plan
+}
+
+// inOrder reports whether the outputs of the reduces, one behind the other, are in the order of the
+// keys: a reducer may emit others than it is given.
+func inOrder(plan stages, info protocol.ProgramInfo) bool {
+	return plan.ranges && (info.Fold != 0 || !info.Reduces)
 }

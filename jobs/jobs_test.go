@@ -14,6 +14,7 @@ import (
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/internal/inmemory"
+	"github.com/fanfold/fanfold/internal/sortkey"
 )
 
 // check runs a job in every way that must not matter, and compares each output with want.
@@ -254,7 +255,9 @@ func TestBadParameters(t *testing.T) {
 		{Sort(), map[string]string{"key": "-2"}, `"-2"`},
 		{Sort(), map[string]string{"key": "1:2:3"}, `"1:2:3"`},
 		{Sort(), map[string]string{"key": "99999999999999999999"}, `"99999999999999999999"`},
-		{Sort(), map[string]string{"key": strings.Repeat("1,", sortKeysMax) + "1"}, `"1"`},
+		{Sort(), map[string]string{"key": "1", "k": "1"}, `another form`},
+		{Sort(), map[string]string{"k": "1x"}, `"1x"`},
+		{Sort(), map[string]string{"key": strings.Repeat("1,", sortkey.KeysMax) + "1"}, `the most is`},
 	}
 	for _, tt := range tests {
 		_, err := inmemory.Job{Program: tt.program, Params: tt.params, Inputs: cut("a\t1\n")}.Run()

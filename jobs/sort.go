@@ -1,9 +1,12 @@
 package jobs
 
 import (
+	"cmp"
 	"encoding/binary"
+	"strings"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/sortkey"
 )
 
 // Sort gives all lines in order: of their bytes, or of sort keys cut from them. Lines that are
@@ -19,28 +22,28 @@ func Sort() fanfold.Program {
 		Params: []fanfold.Param{
 			{Name: "key", Doc: "what to sort by: 2 (a field), 2-4, 2-, 0:10 (bytes), several " +
 				"with commas, each with n (numeric) or r (reverse) behind it; default: the line"},
+			{Name: "k", Doc: "the same as option -k of sort(1) has it, several with spaces between: " +
+				"3,3nr 1,1"},
 			{Name: "separator", Doc: `between fields; \t is a TAB; default: white space`},
 			{Name: "numeric", Default: "false", Doc: "keys without letters of their own are numbers"},
 			{Name: "reverse", Default: "false", Doc: "keys without letters of their own descend"},
 		},
-		Map:      newSortMapper,
-		Reduce:   newSortReducer,
-		Reducers: 1,
-		Sort:     fanfold.SortNone, // as the reducer emits: the keys are in order already
+		Map:       newSortMapper,
+		Reduce:    newSortReducer,
+		Ranges:    true,
+		OneForOne: true,
+		Sort:      fanfold.SortNone, // as the reducer emits: the keys are in order already
 	}
 }
 
 // sortMapper puts the encoded sort keys of a line before it.
 type sortMapper struct {
-	keys   []sortKey
+	keys   sortkey.Keys // none: the line is the key
 	key    []byte
 	prefix []byte // uvarint length of the encoding
 }
 
 func newSortMapper(t *fanfold.Task) (fanfold.Mapper, error) {
-	if err := oneReducer(t); err != nil {
-		return nil, err
-	}
 	keys, err := sortKeys(t)
 	return &sortMapper{keys: keys}, err
 }
@@ -51,18 +54,15 @@ func (m *sortMapper) Map(rec fanfold.Record, emit *fanfold.Emitter) error {
 		emit.Emit(rec.Value, nil)
 		return nil
 	}
-	m.key = m.key[:0]
-	for _, k := range m.keys {
-		m.key = k.append(m.key, rec.Value)
-	}
+	m.key = m.keys.Append(m.key[:0], rec.Value)
 	m.prefix = binary.AppendUvarint(m.prefix[:0], uint64(len(m.key)))
 	m.key = append(m.key, rec.Value...)
 	emit.Emit(m.key, m.prefix)
 	return nil
 }
 
-func newSortReducer(t *fanfold.Task) (fanfold.Reducer, error) {
-	return fanfold.ReducerFunc(emitLines), oneReducer(t)
+func newSortReducer(*fanfold.Task) (fanfold.Reducer, error) {
+	return fanfold.ReducerFunc(emitLines), nil
 }
 
 // emitLines emits the line in a key as often as it occurred.
@@ -74,12 +74,36 @@ func emitLines(key []byte, values *fanfold.Values, emit *fanfold.Emitter) error 
 	return nil
 }
 
-// oneReducer refuses several reducers: each would order its part, and the parts would not follow
-// each other.
-func oneReducer(t *fanfold.Task) error {
-	if t.Reducers > 1 {
-		return fanfold.Errorf(fanfold.KindUsage, "sort",
-			"%d reducers: one orders all lines", t.Reducers)
+// sortKeys reads the parameters: no key at all for the plain order of lines.
+func sortKeys(t *fanfold.Task) (sortkey.Keys, error) {
+	var d sortkey.Defaults
+	var err error
+	if d.Numeric, err = t.Flag("numeric"); err != nil {
+		return nil, err
 	}
-	return nil
+	if d.Reverse, err = t.Flag("reverse"); err != nil {
+		return nil, err
+	}
+	if _, set := t.Params["separator"]; set {
+		if d.Separator, err = separatorOf(t, ""); err != nil {
+			return nil, err
+		}
+	}
+	list, defs := t.Param("key", ""), strings.Fields(t.Param("k", ""))
+	var keys sortkey.Keys
+	switch {
+	case list != "" && len(defs) > 0:
+		return nil, fanfold.Errorf(fanfold.KindUsage, "parameter k", "it is key in another form")
+	case len(defs) > 0:
+		keys, err = sortkey.ParseDefs(defs, d)
+	default:
+		keys, err = sortkey.Parse(cmp.Or(list, "0:"), d)
+	}
+	if err != nil {
+		return nil, fanfold.Errorf(fanfold.KindUsage, "parameter key", "%w", err)
+	}
+	if keys.Whole() {
+		return nil, nil
+	}
+	return keys, nil
 }

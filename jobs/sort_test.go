@@ -1,8 +1,6 @@
 package jobs
 
 import (
-	"bytes"
-	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -48,13 +46,6 @@ func TestSort(t *testing.T) {
 	}
 }
 
-func TestSortRefusesSeveralReducers(t *testing.T) {
-	_, err := inmemory.Job{Program: Sort(), Inputs: cut("a\n"), Reducers: 2}.Run()
-	if err == nil || err.Error() != "sort: 2 reducers: one orders all lines" {
-		t.Errorf("got %v, want an error that names the reducers", err)
-	}
-}
-
 // TestSortEqualsSlices sorts by keys that the test takes from the lines itself.
 func TestSortEqualsSlices(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -95,42 +86,4 @@ func word(line string, n int) string {
 		return words[n-1]
 	}
 	return ""
-}
-
-// TestSortKeyOrder holds the encodings: their order is that of the values, whatever follows them.
-func TestSortKeyOrder(t *testing.T) {
-	piece := rapid.StringMatching(`-?[0-9]{1,3}(\.[0-9]{1,2})?|[\x00-\x02a]{0,4}|[\xfe\xff]{0,2}`)
-	rapid.Check(t, func(t *rapid.T) {
-		k := sortKey{bytes: true, last: 1 << 20,
-			numeric: rapid.Bool().Draw(t, "numeric"), reverse: rapid.Bool().Draw(t, "reverse")}
-		a, b := piece.Draw(t, "a"), piece.Draw(t, "b")
-		want := valueOrder(a, b, k.numeric)
-		if k.reverse {
-			want = -want
-		}
-		x, y := k.append(nil, []byte(a)), k.append(nil, []byte(b))
-		if got := bytes.Compare(x, y); got != want {
-			t.Fatalf("%+v: order of %q and %q: got %d, want %d", k, a, b, got, want)
-		}
-		if want != 0 && (bytes.HasPrefix(x, y) || bytes.HasPrefix(y, x)) {
-			t.Fatalf("%+v: one key of %q and %q is a prefix of the other", k, a, b)
-		}
-	})
-}
-
-func valueOrder(a, b string, numeric bool) int {
-	if !numeric {
-		return strings.Compare(a, b)
-	}
-	x, okX := new(big.Rat).SetString(a)
-	y, okY := new(big.Rat).SetString(b)
-	switch {
-	case okX && okY:
-		return x.Cmp(y)
-	case okX:
-		return 1
-	case okY:
-		return -1
-	}
-	return 0
 }

@@ -24,6 +24,8 @@ type Spec struct {
 	Split      fanfold.Split
 	Partitions int   // of the reduce stage that follows; 0: this is the last stage
 	Unsorted   bool  // Partitions is 1, and the records stay in the order they are emitted in
+	Ranges     bool  // Partitions is 1, and reduces read ranges of its keys
+	First      int   // Partitions is 1, and the first so many records are enough; 0: all are needed
 	Memory     int64 // bytes; see shuffle.Config
 
 	// Dir is the attempt's directory: it exists, and outputs lie in it.
@@ -80,7 +82,7 @@ func Run(t *fanfold.Task, s Spec) (Result, error) {
 func (s *Spec) sink(t *fanfold.Task) (sink, error) {
 	c := shuffle.Config{
 		Task: t, Program: s.Program, Partitions: s.Partitions,
-		Memory: s.Memory, Dir: s.Dir, NoInline: s.NoInline,
+		Memory: s.Memory, Dir: s.Dir, NoInline: s.NoInline, Ranges: s.Ranges, First: s.First,
 	}
 	if s.Partitions > 0 && !s.Unsorted {
 		return shuffle.NewCollector(c), nil

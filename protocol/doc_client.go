@@ -151,6 +151,7 @@
 //	8 Associative  bool  its reducer may get some results at first, and what it made of them later
 //	9 Snapshots    u32   tasks between two Snapshots of a shard; 0: 1000
 //	10 Batch       u32   tasks that a process is sent ahead, however long they take; at most 512
+//	11 Ranges      bool  its partitions are ranges of keys: it orders all
 //
 // # Inputs: 11, control, from client admin
 //

@@ -16,6 +16,8 @@
 //	6 Open        [OpenSpec]  none, or that of an open job: Partitions is 0, Stages 1
 //	7 Info        ProgramInfo what the server goes by: a shard that it takes for one with a state
 //	                          has one
+//	8 Ranges      bool        reduce tasks read ranges of keys: a map task's output has one
+//	                          partition, and a Sample comes before its Done
 //
 // # Source: 41, bulk, from coordinator
 //
@@ -46,6 +48,8 @@
 //	10 Millis   i64   wall-clock time that it has; 0: any
 //	11 Epoch    u32
 //	12 NoInline bool  its output must go to a file, however small it is
+//	13 From     bin   reduce of a job with Ranges: the least key that it reads
+//	14 Below    bin   and one that is greater than all of them; empty: there is none
 //
 // Split is the array [ranges, offset, first]: an array of ranges, an i64 (of the Input in the
 // client's stream) and a bool (the Input is the stream's first). A range is the array [name str,
@@ -101,6 +105,14 @@
 //
 // Status is 1 succeeded, 2 failed, 3 stopped (after a Stop), 4 returned (it had not started), 5
 // no-source (it cannot read a source), 6 timed out (Assign.Millis have passed).
+//
+// # Sample: 55, control, from process worker
+//
+// Has keys of the output of a map attempt, from which the coordinator finds the ranges of the
+// reduce tasks. The Done of the attempt follows.
+//
+//	1 Attempt  u64
+//	2 Keys     [bin]  at most 32, ascending, at even distances; of each the first 256 bytes
 //
 // # Beat: 48, control, urgent, from process worker
 //

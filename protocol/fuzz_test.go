@@ -107,7 +107,7 @@ func FuzzHot(f *testing.F) {
 			&Result{a, i, data, y, text},
 			&Credit{a, i},
 			&Source{a, u, uint32(h), uint32(s), text, u, data, i},
-			&Assign{u, a, ^a, s, ^u, h, uint32(h), y, data, i, u, !y},
+			&Assign{u, a, ^a, s, ^u, h, uint32(h), y, data, i, u, !y, data, nil},
 			&Verdict{a, y},
 			&Done{a, s, i, u, text, -i, ^u, i, [][]byte{data, nil, data}, i, i,
 				[]Counter{{text, text, i}}, []Failure{{Request: a, Kind: u, Op: text, Log: text, Job: data,

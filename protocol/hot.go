@@ -88,7 +88,7 @@ func (m *Source) parse(raw []byte) error {
 }
 
 func (m *Assign) append(dst []byte) []byte {
-	dst = head(dst, KindAssign, 12)
+	dst = head(dst, KindAssign, 14)
 	dst = appendUint(dst, uint64(m.Slot))
 	dst = appendUint(dst, m.Attempt)
 	dst = appendUint(dst, m.Job)
@@ -100,7 +100,9 @@ func (m *Assign) append(dst []byte) []byte {
 	dst = appendBytes(dst, m.Split)
 	dst = appendInt(dst, m.Millis)
 	dst = appendUint(dst, uint64(m.Epoch))
-	return appendBool(dst, m.NoInline)
+	dst = appendBool(dst, m.NoInline)
+	dst = appendBytes(dst, m.From)
+	return appendBytes(dst, m.Below)
 }
 
 func (m *Assign) parse(raw []byte) error {
@@ -117,6 +119,8 @@ func (m *Assign) parse(raw []byte) error {
 	m.Millis = c.int64()
 	m.Epoch = c.uint32()
 	m.NoInline = c.bool()
+	m.From = c.bytes()
+	m.Below = c.bytes()
 	return c.err
 }
 

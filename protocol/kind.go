@@ -50,6 +50,7 @@ const (
 	KindAsk      Kind = 52
 	KindTold     Kind = 53
 	KindSnapshot Kind = 54
+	KindSample   Kind = 55
 
 	KindStart     Kind = 60
 	KindKill      Kind = 61
@@ -158,6 +159,7 @@ var kinds = [...]struct {
 	KindAsk:      {"Ask", bulk, byTask, (*Ask)(nil)},
 	KindTold:     {"Told", bulk, byServer, (*Told)(nil)},
 	KindSnapshot: {"Snapshot", bulk, byServer | byTask, (*Snapshot)(nil)},
+	KindSample:   {"Sample", control, byTask, (*Sample)(nil)},
 
 	KindStart:     {"Start", control, byServer, (*Start)(nil)},
 	KindKill:      {"Kill", control, byServer, (*Kill)(nil)},

@@ -141,4 +141,5 @@ type ProgramInfo struct {
 	Associative bool
 	Snapshots   uint32 // tasks between two snapshots of a shard
 	Batch       uint32 // tasks sent ahead however long they take; at most fanfold.BatchMax
+	Ranges      bool   // its partitions are ranges of keys
 }

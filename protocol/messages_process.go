@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/fanfold/fanfold"
 )
@@ -16,6 +17,8 @@ type Brief struct {
 
 	Open []OpenSpec // none: the job is closed
 	Info ProgramInfo
+
+	Ranges bool // reduce tasks read ranges of keys: see Sample and Assign
 }
 
 func (*Brief) kind() Kind { return KindBrief }
@@ -65,6 +68,9 @@ type Assign struct {
 	Epoch   uint32
 
 	NoInline bool // its output must go to a file: the job has brought enough inline
+
+	// Of a reduce task where Brief.Ranges is set: its least key, and one that all are less than.
+	From, Below []byte // an empty Below is none
 }
 
 func (*Assign) kind() Kind { return KindAssign }
@@ -74,6 +80,7 @@ func (m *Assign) Validate() error {
 	return cmp.Or(
 		must(m.Stage >= 1 && m.Stage <= uint8(fanfold.StageGather), "no such stage"),
 		must(m.Number != 0, "attempts are counted from 1"),
+		must(max(len(m.From), len(m.Below)) <= fanfold.SampleKeyMax, "too long a key"),
 		sizes(m.Millis),
 	)
 }
@@ -156,6 +163,20 @@ func (m *Done) Validate() error {
 		failures(m.Failure),
 		counters(m.Counters),
 	)
+}
+
+// Sample has keys of the output of a map task whose Done follows, where Brief.Ranges is set.
+type Sample struct {
+	Attempt uint64
+	Keys    [][]byte // ascending, at even distances
+}
+
+func (*Sample) kind() Kind { return KindSample }
+
+// Validate checks what the types do not.
+func (m *Sample) Validate() error {
+	long := slices.ContainsFunc(m.Keys, func(k []byte) bool { return len(k) > fanfold.SampleKeyMax })
+	return must(len(m.Keys) <= fanfold.SampleMax && !long, "too large a sample")
 }
 
 // Beat says that running attempts make progress.

@@ -17,5 +17,6 @@ func InfoOf(p *fanfold.Program) ProgramInfo {
 		Associative: p.Associative,
 		Snapshots:   unsigned(p.SnapshotEvery),
 		Batch:       unsigned(p.Batch),
+		Ranges:      p.Ranges,
 	}
 }

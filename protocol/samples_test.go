@@ -38,7 +38,7 @@ func sampleSpec() JobSpec {
 }
 
 func sampleInfo() ProgramInfo {
-	return ProgramInfo{2, true, true, 1, 1, true, true, true, true, 1000, 512}
+	return ProgramInfo{2, true, true, 1, 1, true, true, true, true, 1000, 512, true}
 }
 
 func sampleOpen() OpenSpec { return OpenSpec{true, true, 3_600_000, 30_000, 600_000, 64, 100_000} }
@@ -106,6 +106,8 @@ func processSamples() []Body {
 		&Assign{Slot: 1, Attempt: 1 << 40, Job: 5, Stage: 1, Task: 70_000, Number: 1, Split: split,
 			Millis: 1000, Epoch: 2, NoInline: true},
 		&Assign{Attempt: 1<<64 - 1, Job: 5, Stage: 2, Task: 0, Number: 300, Sources: 2},
+		&Assign{Attempt: 1 << 40, Job: 5, Stage: 2, Task: 1, Number: 1, Sources: 2,
+			From: []byte("m"), Below: []byte("n")},
 		&Stop{Attempt: 1 << 40},
 		&Revoke{Attempt: 1 << 40},
 		&Verdict{Attempt: 1 << 40, Committed: true},
@@ -116,6 +118,7 @@ func processSamples() []Body {
 		&Done{Attempt: 1 << 40, Status: StatusFailed, Inline: [][]byte{{1}, nil, {}},
 			Failure: []Failure{sampleFailure()}, Lost: 2},
 		&Beat{Attempt: 1 << 40, Bytes: 1 << 20, Status: "reading"},
+		&Sample{Attempt: 1 << 40, Keys: [][]byte{{'a'}, {'b', 0}}},
 	}
 }
 

@@ -194,6 +194,53 @@ func TestValuesComeInInputOrder(t *testing.T) {
 	}
 }
 
+// TestSecondarySort checks that records are partitioned and grouped by the group of their keys, and
+// that its values come in the order of the rest, greatest first.
+func TestSecondarySort(t *testing.T) {
+	var text, want strings.Builder
+	groups := []string{"", "a", "a\x00", "a\x01", "b"}
+	const each = 2000
+	for i := range len(groups) * each {
+		n := i * 7919 % (len(groups) * each)
+		fmt.Fprintf(&text, "%s %d filling that makes the record long\n", groups[n%len(groups)],
+			n/len(groups)-each/2)
+	}
+	for _, g := range groups {
+		fmt.Fprintf(&want, "%s\t", g)
+		for n := each/2 - 1; n >= -each/2; n-- {
+			fmt.Fprintf(&want, "%d ", n)
+		}
+		want.WriteByte('\n')
+	}
+	program := fanfold.Program{
+		Map: mapping(func(line []byte, emit *fanfold.Emitter) {
+			group, rest, _ := bytes.Cut(line, []byte(" "))
+			number, _, _ := bytes.Cut(rest, []byte(" "))
+			n, _ := strconv.ParseInt(string(number), 10, 64)
+			key := fanfold.AppendKeyText(nil, group)
+			from := len(key)
+			key = fanfold.AppendKeyInt(key, n)
+			fanfold.Descend(key[from:])
+			emit.Emit(key, number)
+		}),
+		Group: fanfold.KeyTextLen,
+		Reduce: reducing(func(key []byte, values *fanfold.Values, emit *fanfold.Emitter) error {
+			var all []byte
+			for v := range values.All() {
+				all = append(append(all, v...), ' ')
+			}
+			emit.Emit(fanfold.KeyText(nil, key), all)
+			return nil
+		}),
+	}
+	for _, reducers := range []int{1, 3} {
+		j := job{program: program, reducers: reducers, gather: true, noInline: true, memory: 1}
+		if got := j.run(t, 1<<17, text.String()); got != want.String() {
+			t.Errorf("%d reducers: got %.300q, want %.300q", reducers, got, want.String())
+		}
+	}
+}
+
 // One key has nine tenths of the records, and more bytes than the memory.
 func TestR50HotKey(t *testing.T) {
 	var text strings.Builder

@@ -21,8 +21,10 @@ type blockRows struct {
 	last      row  // given before; its key points into the block or to lastKey
 	lastKey   []byte
 	started   bool
-	records   int64 // given so far
-	want      int64 // records in all; negative: not known, but no more than most
+	records   int64     // given so far
+	keys      *KeyRange // nil: all
+	beyond    int64     // of records: those that are not in keys
+	want      int64     // records in all; negative: not known, but no more than most
 	most      int64
 	meter     *meter
 	isSource  bool // blocks and records count as input
@@ -61,11 +63,16 @@ func (b *blockRows) next(r *row) (bool, error) {
 
 // finish checks at the end that all rows came.
 func (b *blockRows) finish() error {
-	b.buf, b.rest = nil, nil
 	if b.want >= 0 && b.records != b.want || b.want < 0 && b.records > b.most {
 		return b.fail(corrupt("%d records came of %d", b.records, max(b.want, b.most)))
 	}
-	b.meter.records += int64(b.input(int(b.records)))
+	return b.leave()
+}
+
+// leave ends the reading.
+func (b *blockRows) leave() error {
+	b.buf, b.rest = nil, nil
+	b.meter.records += int64(b.input(int(b.records - b.beyond)))
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (b *buffer) Flush(batch *fanfold.Batch) error {
 		key := batch.Key(i)
 		var value []byte
 		value, b.text = batchValue(batch, i, b.text)
-		part := uint32(Partition(key, b.c.Partitions))
+		part := uint32(b.c.partition(key))
 		if err := b.add(part, bits.ReverseBytes64(batch.K0[i]), key, value); err != nil {
 			return err
 		}

@@ -26,6 +26,9 @@ func NewCollector(c Config) *Collector {
 		return &Collector{c, t, t.runs}
 	}
 	b := newBuffer(c, m)
+	if c.First > 0 {
+		b.setLimit(c.First)
+	}
 	return &Collector{c, b, b.runs}
 }
 

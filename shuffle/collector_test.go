@@ -91,7 +91,7 @@ func reduceFold(t fataler, c Config, sources []Source) []pair {
 	defer in.Close()
 	var pairs []pair
 	d := newRuns(c, newMeter(c)).condense
-	for g := newGroups(in.rows); g.Next(); {
+	for g := newGroups(in.rows, nil); g.Next(); {
 		if err := d.fold(g); err != nil {
 			t.Fatalf("fold: %v", err)
 		}

@@ -23,9 +23,9 @@ type condense struct {
 func (d *condense) copy(dst appender, src rows) error {
 	switch {
 	case d.c.Program.Fold != fanfold.NoFold:
-		return d.foldTo(dst, newGroups(src))
+		return d.foldTo(dst, newGroups(src, nil))
 	case d.c.Program.Combine != nil:
-		return d.combineTo(dst, newGroups(src))
+		return d.combineTo(dst, newGroups(src, nil))
 	}
 	return copyRows(dst, src)
 }

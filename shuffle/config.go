@@ -20,6 +20,8 @@ type Config struct {
 	Memory     int64            // bytes; below MemoryMin it is MemoryMin
 	Dir        string           // exists; runs and outputs are written into it, never fsynced
 	NoInline   bool             // an output goes to a file, however small it is
+	Ranges     bool             // Partitions is 1, and reduces read ranges of its keys
+	First      int              // a Collector without a fold keeps the first so many; 0: all
 
 	// Progress is called with the bytes of the sources read so far, once a block; may be nil.
 	Progress func(bytes int64)
@@ -31,6 +33,14 @@ func Partition(key []byte, partitions int) int {
 		return 0
 	}
 	return int(xxhash.Sum64(key) % uint64(partitions))
+}
+
+// partition is where a record belongs.
+func (c *Config) partition(key []byte) int {
+	if c.Program.Group != nil {
+		key = key[:c.Program.Group(key)]
+	}
+	return Partition(key, c.Partitions)
 }
 
 // meter counts what an attempt reads and stops it when it must stop.

@@ -44,6 +44,10 @@
 //	12  u32  version of this format: 1
 //	16  8 B  "fanfold\n"
 //
+// An output that is read by ranges of keys has one partition of rows, and behind it, in a file, one
+// of marks: rows whose key is the first bytes (256 at most) of a key of the rows, and whose value
+// is the offset of its block as a u64. They are at about even distances, 1,024 at most.
+//
 // A part that travels inline is the blocks of its partition and nothing else. A run, which never
 // leaves its attempt, is a segment without index and trailer.
 //

@@ -9,7 +9,8 @@ import (
 // Groups walks over the keys of a stream, each with its values, without holding a group in memory.
 type Groups struct {
 	rows   rows
-	row    row // read last
+	group  func(key []byte) int // bytes of a key that make the group; nil: all
+	row    row                  // read last
 	more   bool
 	given  bool // row was given out, or was never read: the next one is due
 	part   uint32
@@ -19,8 +20,9 @@ type Groups struct {
 	err    error
 }
 
-func newGroups(r rows) *Groups {
-	g := &Groups{rows: r, more: true, given: true}
+// newGroups walks over rows by the whole of their keys, or by what group gives of them.
+func newGroups(r rows, group func(key []byte) int) *Groups {
+	g := &Groups{rows: r, group: group, more: true, given: true}
 	g.values = fanfold.NewValues(g.value)
 	return g
 }
@@ -38,7 +40,11 @@ func (g *Groups) Next() bool {
 		return false
 	}
 	g.part, g.prefix = g.row.part, g.row.prefix
-	g.key = append(g.key[:0], g.row.key...)
+	key := g.row.key
+	if g.group != nil {
+		key = key[:g.group(key)]
+	}
+	g.key = append(g.key[:0], key...)
 	if g.key == nil {
 		g.key = []byte{}
 	}
@@ -59,12 +65,19 @@ func (g *Groups) value() ([]byte, bool) {
 	if g.given {
 		g.advance()
 	}
-	if !g.more || g.row.prefix != g.prefix || g.row.part != g.part ||
-		!bytes.Equal(g.row.key, g.key) {
+	if !g.more || g.row.part != g.part || !g.has(&g.row) {
 		return nil, false
 	}
 	g.given = true
 	return g.row.value, true
+}
+
+// has reports whether a row belongs to the group.
+func (g *Groups) has(r *row) bool {
+	if g.group != nil {
+		return bytes.HasPrefix(r.key, g.key)
+	}
+	return r.prefix == g.prefix && bytes.Equal(r.key, g.key)
 }
 
 func (g *Groups) advance() {

@@ -8,6 +8,7 @@ type Input struct {
 	meter *meter
 	rows  rows
 	open  []*blockRows
+	group func(key []byte) int
 	runs  *runs // what was merged because not all sources can be read at once
 }
 
@@ -35,7 +36,7 @@ func Concat(c Config, sources []Source) (*Input, error) {
 }
 
 func newInput(c Config) *Input {
-	in := &Input{meter: newMeter(c)}
+	in := &Input{meter: newMeter(c), group: c.Program.Group}
 	c.Program = &fanfold.Program{Fold: c.Program.Fold} // combiners are for the map side
 	in.runs = newRuns(c, in.meter)
 	return in
@@ -73,7 +74,7 @@ func (in *Input) merge(c Config, sources []Source) error {
 func streams(open []*blockRows) []rows {
 	streams := make([]rows, len(open))
 	for i, s := range open {
-		streams[i] = s
+		streams[i] = s.within()
 	}
 	return streams
 }
@@ -92,11 +93,11 @@ func (in *Input) closeSources() {
 }
 
 // Groups gives the keys, each with its values. Use either this, Fold or Copy, once.
-func (in *Input) Groups() *Groups { return newGroups(in.rows) }
+func (in *Input) Groups() *Groups { return newGroups(in.rows, in.group) }
 
 // Fold applies the program's fold and hands its results to out.
 func (in *Input) Fold(out *Output) error {
-	g := newGroups(in.rows)
+	g := newGroups(in.rows, nil)
 	for g.Next() {
 		if err := in.runs.condense.fold(g); err != nil {
 			return err

@@ -9,8 +9,9 @@ type segment struct {
 	out    outFile
 	index  []indexEntry // of the partitions so far
 	parts  int
-	inline bool  // it may still stay in memory
-	before int64 // records in the partitions before the last of index
+	inline bool   // it may still stay in memory
+	before int64  // records in the partitions before the last of index
+	marks  *marks // nil: there is one only where it is read by ranges of keys
 }
 
 func newSegment(c Config) *segment {
@@ -21,6 +22,9 @@ func newSegment(c Config) *segment {
 		index:  make([]indexEntry, 1, c.Partitions),
 	}
 	s.blocks = blockWriter{w: s, target: blockBytes}
+	if c.Ranges {
+		s.parts, s.marks = marksPartition+1, &marks{stride: markStrideMin}
+	}
 	return s
 }
 
@@ -31,7 +35,11 @@ func (s *segment) append(part uint32, key, value []byte) error {
 			return err
 		}
 	}
-	return s.blocks.append(part, key, value)
+	err := s.blocks.append(part, key, value)
+	if s.marks != nil && part < marksPartition {
+		s.marks.note(key, len(key)+len(value), s.blocks.written)
+	}
+	return err
 }
 
 // turn ends the partitions before part.
@@ -71,12 +79,10 @@ func (s *segment) Write(block []byte) (int, error) {
 
 // finish ends the segment. Output.File is relative to the attempt's directory.
 func (s *segment) finish() (fanfold.Output, error) {
-	if err := s.turn(s.parts - 1); err != nil {
-		return fanfold.Output{}, err
-	}
-	s.end()
-	o := fanfold.Output{Records: s.blocks.records}
+	o, err := s.complete()
 	switch {
+	case err != nil:
+		return fanfold.Output{}, err
 	case o.Records == 0:
 		return o, nil
 	case s.inline:
@@ -91,6 +97,26 @@ func (s *segment) finish() (fanfold.Output, error) {
 	}
 	o.File, o.Bytes = outputName, s.out.bytes
 	return o, s.out.finish()
+}
+
+// complete writes what comes before the index. Of an output with marks that stays inline they are
+// only the sample.
+func (s *segment) complete() (o fanfold.Output, err error) {
+	if s.marks == nil {
+		err = s.turn(s.parts - 1)
+		s.end()
+		o.Records = s.blocks.records
+		return o, err
+	}
+	if err := s.blocks.flush(); err != nil {
+		return o, err
+	}
+	o.Records, o.Sample = s.blocks.records, s.marks.sample()
+	if !s.inline {
+		err = s.writeMarks()
+	}
+	s.end()
+	return o, err
 }
 
 // discard removes what an unfinished segment wrote.

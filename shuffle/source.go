@@ -9,11 +9,12 @@ import (
 // Source is one partition of one committed output: what a reduce or gather attempt reads. It lies
 // in a segment file (Path), or came along as blocks (Inline), or is empty (neither).
 type Source struct {
-	Task    uint32 // of the stage before, which made the output
-	Path    string // absolute
-	Part    int    // partition to read
-	Inline  []byte // blocks of that partition; not changed
-	Records int64  // in all partitions of the output together
+	Task    uint32    // of the stage before, which made the output
+	Path    string    // absolute
+	Part    int       // partition to read
+	Keys    *KeyRange // to read of an output with marks; nil: it has none
+	Inline  []byte    // blocks of that partition; not changed
+	Records int64     // in all partitions of the output together
 }
 
 // ErrSource is the sentinel in the chain of every SourceError.
@@ -40,12 +41,12 @@ func openSource(c Config, m *meter, s *Source) (*blockRows, error) {
 	b := &blockRows{
 		part: uint32(s.Part), onePart: true, sorted: true, isSource: true,
 		block: blockBytes, meter: m, want: -1,
-		fail: func(err error) error { return &SourceError{s.Task, err} },
+		fail: func(err error) error { return &SourceError{s.Task, err} }, keys: s.Keys,
 	}
 	if s.Path == "" {
 		b.inline, b.end = s.Inline, int64(len(s.Inline))
 		b.most = s.Records
-		if c.Partitions == 1 {
+		if c.Partitions == 1 && s.Keys == nil {
 			b.want = s.Records
 		}
 		return b, nil
@@ -71,13 +72,31 @@ func (b *blockRows) seek(f *os.File, s *Source) error {
 	if err != nil {
 		return err
 	}
-	if found.total != s.Records {
-		return corrupt("a segment of %d records where %d were written", found.total, s.Records)
+	var marks partIndex
+	if s.Keys != nil {
+		if marks, err = readIndex(f, info.Size(), marksPartition); err != nil {
+			return err
+		}
+	}
+	if n := found.total - marks.records; n != s.Records {
+		return corrupt("a segment of %d records where %d were written", n, s.Records)
 	}
 	b.src, b.closeFile = f, f.Close
 	b.off, b.end = found.offset, found.offset+found.length
 	b.want, b.most = found.records, found.records
-	return nil
+	if s.Keys == nil {
+		return nil
+	}
+	b.want = -1
+	return b.skipTo(f, marks, s.Keys.From)
+}
+
+// within is the rows of a source that are in its range.
+func (b *blockRows) within() rows {
+	if b.keys == nil {
+		return b
+	}
+	return &rangeRows{blockRows: b}
 }
 
 // memory is how many bytes the source holds while it is read.

@@ -173,6 +173,12 @@ func (in *inbox) assign(m *protocol.Assign) (bool, error) {
 		}
 	}
 	split.Inline = w.inline
+	if p.ranges && m.Stage == uint8(fanfold.StageReduce) {
+		keys := &shuffle.KeyRange{From: slices.Clone(m.From), Below: slices.Clone(m.Below)}
+		for i := range w.sources {
+			w.sources[i].Keys = keys
+		}
+	}
 	a := &attempt{
 		handle: m.Attempt,
 		id: fanfold.AttemptID{

@@ -16,6 +16,7 @@ type plan struct {
 	program    *fanfold.Program
 	err        error         // why the job cannot run here: each of its attempts fails with it
 	partitions int           // tasks of the reduce stage; 0: there is none
+	ranges     bool          // partitions are ranges of keys
 	last       fanfold.Stage // the stage that writes the output
 	open       *openJob      // nil: the job is closed
 }
@@ -26,6 +27,7 @@ func newPlan(b *protocol.Brief, programs map[string]*fanfold.Program) (*plan, er
 		handle:     b.Job,
 		job:        b.Spec.Job(),
 		partitions: int(b.Partitions),
+		ranges:     b.Ranges,
 		last:       fanfold.Stage(b.Stages),
 	}
 	if copy(p.id[:], b.ID) != len(p.id) {
@@ -54,6 +56,13 @@ func (p *plan) fits() error {
 			"%s has no mapper: it takes tasks, not inputs", p.job.Program)
 	}
 	return nil
+}
+
+// passes reports whether the output has a record for each one that was emitted, in the order of the
+// keys.
+func (p *plan) passes() bool {
+	same := p.program.Fold == fanfold.NoFold && (p.program.Reduce == nil || p.program.OneForOne)
+	return same && p.job.Sort != fanfold.SortValue
 }
 
 // find gives the program that a job names.

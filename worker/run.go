@@ -30,6 +30,7 @@ func (x *executor) attempt(a *attempt) *protocol.Done {
 	r, err := x.work(a, t, beat)
 	d := r.done()
 	if err == nil {
+		x.sample(a, &r)
 		r.countSpills(t)
 		d.Counters, err = counters(t)
 	}
@@ -86,12 +87,24 @@ func (x *executor) mapperSpec(a *attempt, t *fanfold.Task, b *beat) mapper.Spec 
 	}
 	switch {
 	case a.plan.last == fanfold.StageMap:
+	case a.plan.ranges:
+		s.Partitions, s.Ranges = 1, true
 	case a.plan.partitions > 0:
 		s.Partitions = a.plan.partitions
 	default: // the gather stage follows
 		s.Partitions, s.Unsorted = 1, true
 	}
+	if s.Partitions == 1 && !s.Unsorted && a.plan.passes() {
+		s.First = a.plan.job.Top
+	}
 	return s
+}
+
+// sample sends the sample of a map task's output, where the job needs one.
+func (x *executor) sample(a *attempt, r *result) {
+	if len(r.output.Sample) > 0 {
+		x.send(&protocol.Sample{Attempt: a.handle, Keys: r.output.Sample})
+	}
 }
 
 func (x *executor) reducerSpec(a *attempt, t *fanfold.Task, b *beat) reducer.Spec {

@@ -49,7 +49,7 @@ func (j Job) Run() (string, error) {
 	var out []record
 	for part := range j.Reducers {
 		mine := slices.DeleteFunc(slices.Clone(all), func(r record) bool {
-			return partition(r.key, j.Reducers) != part
+			return j.partition(j.group(r.key)) != part
 		})
 		reduced, err := j.reduce(fanfold.TaskID(part), mine)
 		if err != nil {
@@ -121,7 +121,7 @@ func (j Job) combine(t *fanfold.Task, records []record) ([]record, error) {
 	}
 	var out collector
 	emit := fanfold.NewEmitter(&out)
-	for key, group := range groups(records) {
+	for key, group := range groups(records, whole) {
 		for pair := range slices.Chunk(group, 2) {
 			if err := combiner.Reduce([]byte(key), values(pair), emit); err != nil {
 				return nil, err
@@ -135,7 +135,7 @@ func (j Job) reduce(id fanfold.TaskID, records []record) ([]record, error) {
 	var out collector
 	emit := fanfold.NewEmitter(&out)
 	if fold := j.Program.Fold; fold != fanfold.NoFold {
-		for key, group := range groups(records) {
+		for key, group := range groups(records, whole) {
 			emitFold(fold, key, group, emit)
 		}
 		emit.Flush()
@@ -145,7 +145,7 @@ func (j Job) reduce(id fanfold.TaskID, records []record) ([]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	for key, group := range groups(records) {
+	for key, group := range groups(records, j.group) {
 		if err := reducer.Reduce([]byte(key), values(group), emit); err != nil {
 			return nil, err
 		}
@@ -190,9 +190,13 @@ func finish(user any, emit *fanfold.Emitter) error {
 	return emit.Err()
 }
 
-// partition is any function of the key: which one must not matter to a program.
-func partition(key string, n int) int {
-	sum := 0
+// partition is any function of the key, or any that ascends with it where the program has Ranges:
+// which one must not matter to a program.
+func (j Job) partition(key string) int {
+	sum, n := 0, j.Reducers
+	if j.Program.Ranges {
+		return int((key + "\x00")[0]) * n / 256
+	}
 	for _, c := range []byte(key) {
 		sum = (sum*31 + int(c)) % n
 	}
@@ -227,17 +231,29 @@ func sortByKey(records []record) {
 	slices.SortStableFunc(records, func(a, b record) int { return strings.Compare(a.key, b.key) })
 }
 
-// groups ranges over the keys in their order, each with its records in theirs.
-func groups(records []record) func(yield func(string, []record) bool) {
+// whole is the group of a program that does not say.
+func whole(key string) string { return key }
+
+// group is the part of a key that the reducer sees.
+func (j Job) group(key string) string {
+	if j.Program.Group == nil {
+		return key
+	}
+	return key[:j.Program.Group([]byte(key))]
+}
+
+// groups ranges over the groups of keys in their order, each with its records in theirs.
+func groups(records []record, group func(string) string) func(yield func(string, []record) bool) {
 	sorted := slices.Clone(records)
 	sortByKey(sorted)
 	return func(yield func(string, []record) bool) {
 		for len(sorted) > 0 {
 			n := 1
-			for n < len(sorted) && sorted[n].key == sorted[0].key {
+			key := group(sorted[0].key)
+			for n < len(sorted) && group(sorted[n].key) == key {
 				n++
 			}
-			if !yield(sorted[0].key, sorted[:n]) {
+			if !yield(key, sorted[:n]) {
 				return
 			}
 			sorted = sorted[n:]
