@@ -120,7 +120,7 @@ func (s *slot) watch(r *resident, p child, born time.Time) {
 		_ = r.image.Close()
 		return
 	}
-	if s.deaths++; time.Since(born) >= young {
+	if s.deaths++; time.Since(born) >= young || exit.Retired() {
 		s.deaths = 0
 	}
 	s.changed()

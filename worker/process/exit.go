@@ -13,6 +13,10 @@ type Exit struct {
 	Words  string // "exited with status 3", "segmentation fault (signal 11, core dumped)"
 }
 
+// Retired reports whether a task process has ended in order: it was told to, or had run its number
+// of attempts.
+func (e Exit) Retired() bool { return e.Code == 0 && e.Signal == 0 }
+
 // exitOf puts a wait status into words.
 func exitOf(s syscall.WaitStatus) Exit {
 	e := Exit{Code: s.ExitStatus(), Words: proctree.Words(s)}
