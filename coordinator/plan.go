@@ -74,7 +74,7 @@ func (p planner) plan(ctx context.Context, patterns []string) (plan, error) {
 	for _, pattern := range patterns {
 		for info, err := range p.store.List(ctx, pattern) {
 			if err != nil {
-				return plan{}, inputError(pattern, err)
+				return plan{}, notListed(pattern, err)
 			}
 			codec, err := p.probe(ctx, info.Name)
 			if err != nil {
@@ -100,8 +100,17 @@ func (p *planner) probe(ctx context.Context, name string) (fanfold.Codec, error)
 	return codec, err
 }
 
+// notListed is inputError for a pattern that may mean something where the client is.
+func notListed(pattern string, err error) error {
+	e := inputError(pattern, err)
+	if e.Kind == fanfold.KindNotFound && e.Hint == "" {
+		e.Hint = "names are looked up where the workers run; - reads standard input instead"
+	}
+	return e
+}
+
 // inputError names the input that an error is about.
-func inputError(name string, err error) error {
+func inputError(name string, err error) *fanfold.Error {
 	e := fanfoldError(err, fanfold.KindInput, "list inputs")
 	e.Input = cmp.Or(e.Input, name)
 	return e

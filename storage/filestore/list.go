@@ -53,11 +53,7 @@ func (l *listing) run(pattern string) error {
 		why = "matches no file"
 		err = l.match(pattern)
 	default:
-		e := inputError(listOp, pattern, err)
-		if e.Kind == fanfold.KindNotFound {
-			e.Hint = "names are looked up where the workers run; - reads standard input instead"
-		}
-		err = e
+		err = inputError(listOp, pattern, err)
 	}
 	if err == nil && !l.found {
 		err = storage.NothingFound(pattern, why)
