@@ -29,7 +29,7 @@ func (a *app) reloadOnHangup(ctx context.Context, server *coordinator.Server) (u
 		return func() {}
 	}
 	return a.hangup.set(func() {
-		go func() { // another one meanwhile is refused
+		go func() {
 			if err := server.Reload(ctx, 0); err != nil && ctx.Err() == nil {
 				a.logger().Warn("reload", "error", err)
 			}

@@ -20,13 +20,17 @@ type reload struct {
 	old   []*process
 	limit scheduler.Time // what a process may take to end what it has started
 	until scheduler.Time // when those are killed that are still there; 0: they are
-	done  func(error)
+	done  []func(error)
+	next  *reload // that was asked for meanwhile, by all who did; nil: nobody has
 }
+
+// reloadersMax is how many may wait for one reload.
+const reloadersMax = 1000
 
 // Reload replaces all task processes, slot by slot, and returns when their successors are there, or
 // ctx ends: then it goes on by itself. A process that has not ended after limit (0: Limits.Retire)
-// is killed, and what it was running runs again. While another Reload is under way it is refused
-// with fanfold.KindBusy.
+// is killed, and what it was running runs again. Whoever calls it while another Reload is under way
+// has one more follow, one for all of them.
 func (s *Server) Reload(ctx context.Context, limit time.Duration) error {
 	if err := s.begin(); err != nil {
 		return err
@@ -61,16 +65,26 @@ func (o *owner) queryReload(p *peer, request uint64) {
 	})
 }
 
-// reload begins to replace all processes, and calls done when it is over.
+// reload replaces all processes, once no other reload is under way, and calls done when it is over.
 func (o *owner) reload(limit time.Duration, done func(error)) {
-	if o.reloading != nil {
-		done(fanfold.Errorf(fanfold.KindBusy, "reload", "another reload is under way"))
-		return
-	}
 	if limit <= 0 {
 		limit = o.cfg.Limits.Retire
 	}
-	r := &reload{limit: scheduler.Time(limit), done: done}
+	r := &reload{limit: scheduler.Time(limit), done: []func(error){done}}
+	switch now := o.reloading; {
+	case now == nil:
+		o.beginReload(r)
+	case now.next == nil:
+		now.next = r
+	case len(now.next.done) == reloadersMax:
+		done(fanfold.Errorf(fanfold.KindBusy, "reload", "%d wait for one already", reloadersMax))
+	default:
+		now.next.limit = max(now.next.limit, r.limit)
+		now.next.done = append(now.next.done, done)
+	}
+}
+
+func (o *owner) beginReload(r *reload) {
 	for _, id := range slices.Sorted(maps.Keys(o.workers)) {
 		r.slots = append(r.slots, o.workers[id].slots...)
 	}
@@ -79,14 +93,24 @@ func (o *owner) reload(limit time.Duration, done func(error)) {
 	o.reloadMore()
 }
 
+// endReload tells those who waited for a reload, and begins the next one.
+func (o *owner) endReload(r *reload) {
+	o.reloading = nil
+	o.log.Info("reloaded")
+	for _, done := range r.done {
+		done(nil)
+	}
+	if r.next != nil {
+		o.beginReload(r.next)
+	}
+}
+
 // reloadMore goes on with a reload: it is called whenever a process comes or goes, and by time.
 func (o *owner) reloadMore() {
 	r := o.reloading
 	for r != nil && (r.slot == nil || r.replaced()) {
 		if len(r.slots) == 0 {
-			o.reloading = nil
-			o.log.Info("reloaded")
-			r.done(nil)
+			o.endReload(r)
 			return
 		}
 		r.slot, r.slots = r.slots[0], r.slots[1:]

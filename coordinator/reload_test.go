@@ -81,15 +81,32 @@ func TestQueryReload(t *testing.T) {
 		if a := await[*protocol.Answer](s); a.Request != 7 {
 			t.Errorf("got %+v", a)
 		}
+	})
+}
+
+// TestReloadDuringAnother checks that those who ask while one is under way share one more.
+func TestReloadDuringAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, openConfig(Limits{}), 2)
 		c.agent.set(func(a *fakeAgent) { a.stubborn = true })
-		s.send(&protocol.Query{Request: 8, What: protocol.QueryReload})
-		synctest.Wait()
-		s.send(&protocol.Query{Request: 9, What: protocol.QueryReload})
-		if f := await[*protocol.Failure](s); f.Request != 9 || fanfold.Kind(f.Kind) != fanfold.KindBusy {
+		s := c.login("ann")
+		const first, more = 1, reloadersMax
+		for n := range uint64(first + more + 1) {
+			s.send(&protocol.Query{Request: 1 + n, What: protocol.QueryReload})
+		}
+		f := await[*protocol.Failure](s)
+		if f.Request != 1+first+more || fanfold.Kind(f.Kind) != fanfold.KindBusy {
 			t.Errorf("got %+v", f)
 		}
-		if a := await[*protocol.Answer](s); a.Request != 8 {
-			t.Errorf("got %+v", a)
+		synctest.Wait()
+		c.agent.set(func(a *fakeAgent) { a.stubborn = false })
+		for n := range uint64(first + more) {
+			if a := await[*protocol.Answer](s); a.Request != 1+n {
+				t.Fatalf("got %+v, want the answer to %d", a, 1+n)
+			}
+		}
+		if got, want := c.agent.pid, uint32(2+2+2); got != want {
+			t.Errorf("%d processes were started, want %d", got, want)
 		}
 	})
 }

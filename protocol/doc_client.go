@@ -268,7 +268,8 @@
 //	3 Job      bin  16 bytes: which one, for job and logs
 //
 // Drain stops the coordinator from accepting jobs, and is answered when the last has ended. Reload
-// replaces the task processes, slot by slot, and is answered when that is over.
+// replaces the task processes, slot by slot, and is answered when that is over; if another one is
+// under way, after it.
 //
 // # Answer: 22, control, urgent, from coordinator
 //
