@@ -12,8 +12,8 @@ import (
 	"github.com/fanfold/fanfold/worker/process"
 )
 
-// When a process dies young so often in a row, the slot rests before it starts another. One that has
-// retired has not died.
+// When a process dies young so often in a row, the slot rests before it starts another. One that
+// has retired has not died.
 const (
 	young          = time.Second // age at death
 	youngDeathsMax = 16
