@@ -63,6 +63,7 @@ func (b *Batch) reset(rest []byte) {
 	case size < readMin:
 		b.buf = make([]byte, 0, readMin)
 	case size > keepMax:
+		recycle(b.buf)
 		b.buf = make([]byte, 0, readMax)
 		clear(b.msgs)
 	case b.full && size < readMax:
@@ -184,17 +185,18 @@ func (r *rules) accept(k Kind, first bool, inBulk *bool) error {
 	return nil
 }
 
-// fill reads once. The buffer grows to twice of what it holds at most, whatever a length claims.
+// fill reads once, for a frame that is want bytes long. The buffer grows to twice of what it holds at
+// most, whatever a length claims.
 func (b *Batch) fill(read func([]byte) (int, error), want int) error {
 	if b.at > 0 { // frames without messages
 		b.buf = append(b.buf[:0], b.buf[b.at:]...)
 		b.at = 0
 	}
 	if len(b.buf) == cap(b.buf) {
-		size := min(max(2*cap(b.buf), readMin), max(want, readMin))
-		b.buf = append(make([]byte, 0, size), b.buf...)
+		b.buf = grown(b.buf, 1)
 	}
-	room := b.buf[len(b.buf):min(cap(b.buf), len(b.buf)+readMax)]
+	// What comes behind a long frame is copied: no more than a little of it is read.
+	room := b.buf[len(b.buf):min(cap(b.buf), max(want, len(b.buf)+readMax))]
 	n, err := read(room)
 	b.buf = b.buf[:len(b.buf)+n]
 	b.full = n == len(room)

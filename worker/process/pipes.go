@@ -32,6 +32,7 @@ func (p *pipes) open() error {
 		p.closeOurs()
 		return err
 	}
+	widen(p.read, p.write)
 	return nil
 }
 
