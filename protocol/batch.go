@@ -185,8 +185,8 @@ func (r *rules) accept(k Kind, first bool, inBulk *bool) error {
 	return nil
 }
 
-// fill reads once, for a frame that is want bytes long. The buffer grows to twice of what it holds at
-// most, whatever a length claims.
+// fill reads once, for a frame that is want bytes long. The buffer grows to twice of what it holds,
+// whatever a length claims.
 func (b *Batch) fill(read func([]byte) (int, error), want int) error {
 	if b.at > 0 { // frames without messages
 		b.buf = append(b.buf[:0], b.buf[b.at:]...)
