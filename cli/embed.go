@@ -28,6 +28,10 @@ type localFlags struct {
 	slots   int
 	memory  size
 	workDir string
+	isolate bool
+
+	taskMemory    size
+	taskProcesses int
 }
 
 // node is a coordinator with a worker of its own in this process: the whole of Fanfold.
@@ -61,7 +65,11 @@ func (a *app) startNode(cfg coordinator.Config, local localFlags) (*node, error)
 		Attach:      func(_ fanfold.Slot, c *protocol.Conn) { serve(c) },
 		AllowImages: func(string) bool { return true }, // only our own uid gets in
 		Grace:       endGrace,
-		Log:         log.Named("worker"),
+		Isolate:     local.isolate,
+		Ceiling: worker.Ceiling{
+			Memory: int64(local.taskMemory), Processes: local.taskProcesses,
+		},
+		Log: log.Named("worker"),
 	})
 	if err != nil {
 		return nil, errors.Join(err, n.close())

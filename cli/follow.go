@@ -31,6 +31,12 @@ func (f *followFlags) register(fs *pflag.FlagSet) {
 func (l *localFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&l.slots, "slots", l.slots, "`number` of task processes")
 	fs.StringVar(&l.workDir, "work-dir", "", "`folder` for intermediate data (default: in /var/tmp)")
+	fs.Var(&l.taskMemory, "task-memory-max",
+		"kill a task process that has more, with all that it started (default: no limit)")
+	fs.IntVar(&l.taskProcesses, "task-processes-max", 0,
+		"kill a task process that has started more; 0: no limit")
+	fs.BoolVar(&l.isolate, "isolate", true,
+		"keep task processes in PID namespaces, where the kernel permits it")
 }
 
 // submitAndFollow submits a job and follows it to its end.

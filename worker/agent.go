@@ -26,6 +26,9 @@ type Agent struct {
 	logs  *process.LogBook
 	slots []*slot
 
+	isolation *process.Isolation // nil: not asked for
+	told      sync.Once          // what the isolation is
+
 	// Set by Run before the first goroutine starts, and not changed then.
 	dir     *workDir
 	files   *os.Root // dir
@@ -43,6 +46,9 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, logs: process.NewLogBook(), welcomed: make(chan struct{}),
+	}
+	if cfg.Isolate {
+		a.isolation = &process.Isolation{}
 	}
 	for i := range cfg.Slots {
 		a.slots = append(a.slots, newSlot(a, fanfold.Slot(i)))
@@ -78,6 +84,7 @@ func (a *Agent) serve(ctx context.Context) error {
 	for _, s := range a.slots {
 		a.goroutines.Go(func() { s.run(working) })
 	}
+	a.goroutines.Go(func() { a.watchCeiling(working) })
 	read := make(chan error, 1) // closed when nobody reads control any more
 	welcome, err := a.connect(ctx)
 	if err == nil {

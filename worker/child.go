@@ -21,6 +21,7 @@ type child interface {
 	Done() <-chan struct{}    // closed when it has ended
 	Wait() process.Exit       // blocks until Done
 	Tail(n int) []byte        // the last bytes that it printed
+	Tree() []int              // its id, and those of all that it has started
 }
 
 var (
@@ -67,6 +68,7 @@ func (c *inside) PID() int              { return os.Getpid() }
 func (c *inside) Kill(time.Duration)    { c.stop() }
 func (c *inside) Done() <-chan struct{} { return c.done }
 func (c *inside) Tail(int) []byte       { return nil }
+func (c *inside) Tree() []int           { return nil } // it is no process
 
 func (c *inside) Wait() process.Exit {
 	<-c.done

@@ -56,6 +56,11 @@ type Config struct {
 	// DefaultProcessesMax; 1: none waits.
 	ProcessesMax int
 
+	// Isolate has the processes of each slot run in a PID namespace of their own, where the kernel
+	// permits it: nothing outlives it, and it sees no process of the host.
+	Isolate bool
+
+	Ceiling  Ceiling       // of each task process and what it starts; zero: none
 	Memory   int64         // bytes for an attempt's buffers; 0: by the host's memory and Slots
 	TasksMax int           // attempts after which a process is replaced; 0: DefaultTasksMax
 	Grace    time.Duration // from SIGTERM to SIGKILL at the end; 0: DefaultGrace
@@ -74,6 +79,9 @@ func (c *Config) complete() error {
 		return errors.New("worker without Attach")
 	case c.Memory < 0 || c.TasksMax < 0 || c.Grace < 0 || c.ProcessesMax < 0:
 		return errors.New("negative limit of a worker")
+	}
+	if err := c.Ceiling.validate(); err != nil {
+		return err
 	}
 	c.Root = cmp.Or(c.Root, DefaultRoot())
 	c.Memory = cmp.Or(c.Memory, hostMemory(c.Slots))

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
 	"github.com/fanfold/fanfold/storage"
+	"github.com/fanfold/fanfold/worker/process"
 )
 
 const (
@@ -50,7 +50,7 @@ func Main(ctx context.Context, c *protocol.Conn, programs []fanfold.Program, cfg
 	}
 	hello := protocol.Hello{
 		Role: uint8(protocol.RoleProcess), Name: cfg.Name, Dir: cfg.Dir,
-		Slots: []uint32{uint32(cfg.Slot)}, Image: cfg.Image, PID: uint32(os.Getpid()),
+		Slots: []uint32{uint32(cfg.Slot)}, Image: cfg.Image, PID: uint32(process.ID()),
 	}
 	if _, _, err := protocol.Connect(ctx, c, hello, nil); err != nil {
 		return err

@@ -27,6 +27,7 @@ func (s *slot) start(ctx context.Context, r *resident) error {
 		return err
 	}
 	s.agent.log.Debug("started task process", "slot", s.index, "pid", p.PID())
+	s.agent.tellIsolation()
 	s.mu.Lock()
 	r.child = p
 	s.use(r)
@@ -56,8 +57,13 @@ func (s *slot) launch(ctx context.Context, image process.Image, tasksMax int) (c
 	return process.Start(ctx, image, process.Options{
 		Dir:  dir,
 		Env:  slices.Concat(cfg.Env, []string{taskVariable + "=" + string(text)}),
-		Logs: s.agent.logs,
+		Logs: s.agent.logs, Isolation: s.agent.isolation,
 	})
+}
+
+// tellIsolation says once how task processes are contained: the first start has shown it.
+func (a *Agent) tellIsolation() {
+	a.told.Do(func() { a.log.Info("task processes are contained", "by", a.isolation.String()) })
 }
 
 // jittered is n give or take a quarter, so that processes are not replaced all at once.
@@ -107,6 +113,9 @@ func within(limit time.Duration, c <-chan struct{}) bool {
 // watch waits for the end of a process and reports it. One that was warm is just gone.
 func (s *slot) watch(r *resident, p child, born time.Time) {
 	exit := p.Wait()
+	if why := s.verdict(p); why != "" {
+		exit.Words += ": " + why
+	}
 	s.agent.log.Debug("task process ended", "slot", s.index, "pid", p.PID(), "words", exit.Words)
 	s.agent.report(&protocol.Exited{
 		Slot: uint32(s.index), PID: uint32(p.PID()), Code: uint32(max(0, exit.Code)),

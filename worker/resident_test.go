@@ -21,6 +21,7 @@ func (s *stayer) PID() int              { return 1 }
 func (s *stayer) Kill(time.Duration)    { close(s.done) }
 func (s *stayer) Done() <-chan struct{} { return s.done }
 func (s *stayer) Tail(int) []byte       { return nil }
+func (s *stayer) Tree() []int           { return nil }
 
 func (s *stayer) Wait() process.Exit {
 	<-s.done

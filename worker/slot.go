@@ -39,6 +39,8 @@ type slot struct {
 	warm   []*resident     // the others; each has a process
 	wanted *protocol.Start // asked for and not obeyed yet, or nil
 	deaths int             // in a row, of young processes in use
+
+	condemned map[child]string // that are killed because they had too much, and of what
 }
 
 // resident is an image on a slot, and the process that runs it.

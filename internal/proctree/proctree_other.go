@@ -16,3 +16,9 @@ func KillOrphans() error { return nil }
 
 // Runs is false: the system is not asked.
 func Runs(int) bool { return false }
+
+// Memory is 0: the system is not asked.
+func Memory(int) int64 { return 0 }
+
+// Descendants does not know on this system: none.
+func Descendants(int) []int { return nil }

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,10 +29,12 @@ import (
 
 // What the test binary does when it is not the test.
 const (
-	modeVariable  = "FANFOLD_TEST_MODE"  // of a task process, given by Options.Env
-	agentVariable = "FANFOLD_TEST_AGENT" // directory of an agent that only starts a process
-	forkVariable  = "FANFOLD_TEST_FORK"  // the middle of a double fork
-	dieVariable   = "FANFOLD_TEST_DIE"   // file with a byte for each shim that is to die
+	modeVariable    = "FANFOLD_TEST_MODE"    // of a task process, given by Options.Env
+	agentVariable   = "FANFOLD_TEST_AGENT"   // directory of an agent that only starts a process
+	isolateVariable = "FANFOLD_TEST_ISOLATE" // not empty: the agent wants a namespace
+	forbidVariable  = "FANFOLD_TEST_FORBID"  // file in which the agent forbids namespaces
+	forkVariable    = "FANFOLD_TEST_FORK"    // the middle of a double fork
+	dieVariable     = "FANFOLD_TEST_DIE"     // file with a byte for each shim that is to die
 )
 
 // raceVariable keeps a race-enabled binary from waiting a second before it ends.
@@ -105,6 +109,19 @@ func taskMain(mode []string) int {
 		}
 		fmt.Fprintln(out, "ready")
 		_, _ = io.Copy(io.Discard, in)
+	case "strangers": // without a mark, in sessions of their own; and wait
+		for _, script := range []string{"exec sleep 1000", "sleep 1000 & wait"} {
+			c := exec.Command("sh", "-c", script)
+			c.Env, c.SysProcAttr = []string{}, &syscall.SysProcAttr{Setsid: true}
+			if err := c.Start(); err != nil {
+				panic(err)
+			}
+		}
+		awaitTree(3)
+		fmt.Fprintln(out, "ready")
+		_, _ = io.Copy(io.Discard, in)
+	case "look":
+		look(out)
 	case "flood": // so many MiB on standard output
 		n, _ := strconv.Atoi(mode[1])
 		flood(n)
@@ -116,6 +133,31 @@ func taskMain(mode []string) int {
 		talk()
 	}
 	return 0
+}
+
+// awaitTree waits until so many processes are below this one.
+func awaitTree(n int) {
+	for len(proctree.Descendants(os.Getpid())) < n {
+		runtime.Gosched()
+	}
+}
+
+// look says who this process is, whom it sees, and what it may.
+func look(out *os.File) {
+	var seen []string
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if _, err := strconv.Atoi(e.Name()); err == nil {
+			seen = append(seen, e.Name())
+		}
+	}
+	slices.Sort(seen)
+	status, _ := os.ReadFile("/proc/self/status")
+	_, behind, _ := strings.Cut(string(status), "CapAmb:")
+	ambient, _, _ := strings.Cut(strings.TrimSpace(behind), "\n")
+	rights, _ := strconv.ParseUint(ambient, 16, 64)
+	fmt.Fprintf(out, "id %d self %d sees %s rights %d\n",
+		ID(), os.Getpid(), strings.Join(seen, " "), rights)
 }
 
 // daemons starts a plain child, one in a session of its own, and a twice forked one in a session of
@@ -231,13 +273,26 @@ func talk() {
 
 // agentMain is an agent that starts one process with daemons, passes on their ids and waits.
 func agentMain(dir string) int {
+	var isolation *Isolation
+	if os.Getenv(isolateVariable) != "" {
+		isolation = &Isolation{}
+	}
+	if file := os.Getenv(forbidVariable); file != "" {
+		if err := os.WriteFile(file, []byte("0"), 0o600); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
 	p, err := Start(context.Background(), Image{}, Options{
 		Dir: dir,
-		Env: modeEnv("daemons wait"),
+		Env: modeEnv("daemons wait"), Isolation: isolation,
 	})
 	if err != nil {
 		fmt.Println(err)
 		return 1
+	}
+	if isolation != nil {
+		fmt.Fprintln(os.Stderr, isolation)
 	}
 	fmt.Println(p.shim.Pid)
 	fmt.Println(p.PID())

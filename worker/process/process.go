@@ -30,6 +30,8 @@ type Options struct {
 	Dir  string   // the agent's directory, absolute: the processes' TMPDIR, and the mark for Sweep
 	Env  []string // name=value, added to the environment, which otherwise is a short list
 	Logs *LogBook // takes what the process prints; nil: thrown away
+
+	Isolation *Isolation // shared by all processes of an agent; nil: none
 }
 
 // Process is one running task process and what it has started. Its methods are safe for concurrent
@@ -60,11 +62,20 @@ type Process struct {
 // SIGINT. What follows from that is for the agent to say.
 func Start(ctx context.Context, image Image, o Options) (p *Process, err error) {
 	for range startsMax {
-		if p, err = startOnce(ctx, image, o); !errors.Is(err, errSignal) {
-			break
+		p, err = startOnce(ctx, image, o)
+		switch {
+		case o.Isolation.Active() && errors.Is(err, errRefused):
+			o.Isolation.refused.Store(true)
+		case !errors.Is(err, errSignal):
+			return p, err
 		}
 	}
 	return p, err
+}
+
+// refusals are what the kernel says when it does not permit namespaces.
+var refusals = []error{
+	syscall.EPERM, syscall.EACCES, syscall.EINVAL, syscall.ENOSYS, syscall.ENOSPC,
 }
 
 // errSignal says that a shim died, too young to ignore the signal.
@@ -90,14 +101,23 @@ func startOnce(ctx context.Context, image Image, o Options) (*Process, error) {
 	}
 	nonce := randomHex()
 	p.output = newOutput(o.Logs, nonce)
+	attr := &syscall.SysProcAttr{Setsid: true}
+	isolated := o.Isolation.Active()
+	if isolated {
+		apart(attr)
+	}
 	p.shim, err = startShim(exe, []string{"fanfold-shim"}, &os.ProcAttr{
 		Files: files,
 		Env:   environment(&o, role, p.mark, nonce),
-		Sys:   &syscall.SysProcAttr{Setsid: true},
+		Sys:   attr,
 	})
 	p.pipes.closeTheirs()
 	if err != nil {
 		p.pipes.closeOurs()
+		refused := func(why error) bool { return errors.Is(err, why) }
+		if isolated && slices.ContainsFunc(refusals, refused) {
+			return nil, errors.Join(errRefused, err)
+		}
 		return nil, fanfold.Errorf(fanfold.KindInternal, "start task process", "%w", err)
 	}
 	p.conn = protocol.Files(p.pipes.read, p.pipes.write)
@@ -129,6 +149,9 @@ func (p *Process) Conn() *protocol.Conn { return p.conn }
 
 // PID is the id of the task process.
 func (p *Process) PID() int { return p.pid }
+
+// Tree are the ids of the process and of all that it has started, as far as the system tells.
+func (p *Process) Tree() []int { return proctree.Descendants(p.shim.Pid) }
 
 // Kill ends the process and all that it started: SIGTERM, and SIGKILL after the grace time, at once
 // when that is 0. It does not wait, and may be called again to shorten the grace time.
@@ -181,6 +204,9 @@ func (p *Process) supervise() {
 		case reportStarted:
 			p.pid = int(n)
 			p.started <- nil
+		case reportRefused:
+			known = true
+			p.started <- fmt.Errorf("%w: %w", errRefused, syscall.Errno(n))
 		case reportFailed:
 			known = true
 			p.started <- fmt.Errorf("execute program: %w", syscall.Errno(n))

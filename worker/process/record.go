@@ -13,6 +13,7 @@ const recordSize = 8
 const (
 	orderKill     = 'k' // to the shim: end the tree; milliseconds until SIGKILL
 	reportStarted = 's' // the task process runs; its id
+	reportRefused = 'r' // the kernel does not permit isolation; errno. The shim ends
 	reportFailed  = 'f' // it could not be started; errno. The shim ends
 	reportExited  = 'x' // it ended and nothing of its tree is left; wait status. The shim ends
 )

@@ -26,6 +26,7 @@ const (
 	roleShimOwn   = "shim"       // above a task process of this binary
 	roleShimImage = "shim-image" // above one of the binary on fdImage
 	roleTask      = "task"
+	roleTaskApart = "task-apart" // in a PID namespace: its id outside comes on fdID
 )
 
 // The descriptors of a shim. A task process has those up to fdWrite.
@@ -36,6 +37,7 @@ const (
 	fdOrders  = 5 // records from the agent
 	fdReports = 6 // records to the agent
 	fdImage   = 7 // the binary to run, where it is not this one
+	fdID      = 5 // of a task process in a PID namespace: a record with its id outside
 )
 
 // Enter says what this process is to be. It is called once, first thing in main. In a task process
@@ -45,6 +47,9 @@ func Enter() Role {
 	switch os.Getenv(roleVariable) {
 	case roleShimOwn, roleShimImage:
 		return RoleShim
+	case roleTaskApart:
+		learnID()
+		fallthrough
 	case roleTask:
 		_ = os.Unsetenv(roleVariable) // cannot fail for a valid name
 		syscall.CloseOnExec(fdRead)
@@ -53,6 +58,21 @@ func Enter() Role {
 		return RoleTask
 	}
 	return RoleNone
+}
+
+// id is that of this process for its agent.
+var id = os.Getpid()
+
+// ID is the id of this process as its agent sees it, which may be in another PID namespace.
+func ID() int { return id }
+
+// learnID waits for the id, and with it for the shim to have made its namespace what it is to be.
+func learnID() {
+	f := os.NewFile(fdID, "id")
+	if _, n, err := readRecord(f); err == nil {
+		id = int(n)
+	} // or else the shim is about to end, and this process with it
+	_ = f.Close()
 }
 
 // TaskConn is the connection of a task process to its coordinator, over the descriptors that it was

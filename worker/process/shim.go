@@ -35,16 +35,20 @@ func RunShim() int {
 		orders:  os.NewFile(fdOrders, "orders"),
 		reports: os.NewFile(fdReports, "reports"),
 	}
-	if err := s.start(); err != nil {
-		errno := syscall.EIO
+	seen, err := s.start()
+	if err != nil {
+		errno, what := syscall.EIO, byte(reportFailed)
 		errors.As(err, &errno)
-		_ = writeRecord(s.reports, reportFailed, uint32(errno))
+		if errors.Is(err, errRefused) {
+			what = reportRefused
+		}
+		_ = writeRecord(s.reports, what, uint32(errno))
 		return 1
 	}
 	// A signal to the group, as from a service manager that stops the agent, is no order: the
 	// agent decides. Ignored only now, because the task process would inherit it.
 	signal.Ignore(ignored...)
-	_ = writeRecord(s.reports, reportStarted, uint32(s.task))
+	_ = writeRecord(s.reports, reportStarted, uint32(seen))
 	go s.obey()
 	status := s.reap()
 	_ = writeRecord(s.reports, reportExited, uint32(status))
@@ -54,7 +58,7 @@ func RunShim() int {
 // shim is the state of a shim.
 type shim struct {
 	orders, reports *os.File
-	task            int // process id
+	task            int // process id, in the namespace of the shim
 
 	mu      sync.Mutex // guards what follows
 	ended   bool       // the task process was reaped
@@ -62,23 +66,58 @@ type shim struct {
 	killing bool       // whoever is found in the tree is killed
 }
 
-// start runs the task process and closes all that only it is to hold.
-func (s *shim) start() error {
+// errRefused is for what the kernel does not permit.
+var errRefused = errors.New("isolation is refused")
+
+// start runs the task process, closes all that only it is to hold, and gives its id as the agent
+// sees it.
+func (s *shim) start() (seen int, err error) {
 	keepFiles()
 	exe, err := selfPath()
 	if os.Getenv(roleVariable) == roleShimImage {
 		exe = imagePath
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := harden(); err != nil {
-		return err
+		return 0, err
 	}
-	_ = os.Setenv(roleVariable, roleTask) // cannot fail for a valid name
+	if isFirst() {
+		return s.startApart(exe)
+	}
+	err = s.fork(exe, roleTask)
+	return s.task, err
+}
+
+// startApart runs the task process in the shim's PID namespace. It waits until that is what it is
+// to be, and is told its id outside.
+func (s *shim) startApart(exe string) (seen int, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer w.Close()
+	err = s.fork(exe, roleTaskApart, r.Fd())
+	_ = r.Close()
+	if err != nil {
+		return 0, err
+	}
+	if seen, err = enclose(); err == nil {
+		err = renounce()
+	}
+	if err != nil {
+		return 0, errors.Join(errRefused, err) // the end of the shim is that of the task process
+	}
+	return seen, writeRecord(w, reportStarted, uint32(seen))
+}
+
+// fork starts the task process with a role, and files behind those that every one has.
+func (s *shim) fork(exe, role string, more ...uintptr) (err error) {
+	_ = os.Setenv(roleVariable, role) // cannot fail for a valid name
 	s.task, err = syscall.ForkExec(exe, []string{"fanfold-task"}, &syscall.ProcAttr{
 		Env:   os.Environ(),
-		Files: []uintptr{0, 1, 2, fdRead, fdWrite},
+		Files: append([]uintptr{0, 1, 2, fdRead, fdWrite}, more...),
 		Sys:   taskAttr(),
 	})
 	_ = syscall.Close(fdRead)

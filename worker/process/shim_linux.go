@@ -61,6 +61,10 @@ func taskAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: sy
 // signalTree sends a signal to every descendant of this shim, the task process and orphans alike.
 // Those that start while it looks are missed: the caller repeats.
 func signalTree(_ int, sig syscall.Signal) {
+	if isFirst() {
+		_ = syscall.Kill(-1, sig) // all of the namespace but the shim; there may be none
+		return
+	}
 	for _, pid := range proctree.Descendants(os.Getpid()) {
 		_ = syscall.Kill(pid, sig) // gone by now, or not ours to signal
 	}
