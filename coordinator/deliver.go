@@ -223,6 +223,7 @@ func (o *owner) tidyJob(j *job) {
 		j.tidied = true
 		o.dropInput(j)
 		j.splits = nil
+		o.dropEarlier(j)
 		o.forgetInProcesses(j)
 		if j.spec.Output != "" && !j.keepStaging {
 			o.removeStaging(j)
@@ -230,6 +231,20 @@ func (o *owner) tidyJob(j *job) {
 	}
 	if len(j.requests) == 0 && !j.kept {
 		o.releaseJob(j)
+	}
+}
+
+// dropEarlier gives up what the stages before the last have made of a job whose reply is kept.
+func (o *owner) dropEarlier(j *job) {
+	last := j.stages.last()
+	for stage := range last {
+		j.outputs[stage] = nil
+	}
+	if !j.kept || j.stream != nil {
+		return // all of it goes soon
+	}
+	for _, w := range o.workers {
+		o.send(w.peer, &protocol.Forget{ID: j.id[:], Before: uint32(last)})
 	}
 }
 

@@ -197,7 +197,11 @@ func (a *fakeAgent) take(m protocol.Message) {
 		}
 		a.control.Send(&protocol.Log{Stream: q.Stream, Last: true})
 	case protocol.KindForget:
-		a.forgot = append(a.forgot, fanfold.JobID(decoded[protocol.Forget](a.c, m).ID).String())
+		name := fanfold.JobID(decoded[protocol.Forget](a.c, m).ID).String()
+		if before := decoded[protocol.Forget](a.c, m).Before; before > 0 {
+			name += " before " + fanfold.Stage(before).String()
+		}
+		a.forgot = append(a.forgot, name)
 	case protocol.KindKill:
 		a.kill(decoded[protocol.Kill](a.c, m))
 	case protocol.KindStart:

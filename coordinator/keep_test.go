@@ -37,15 +37,21 @@ func TestX8DisconnectCancels(t *testing.T) {
 // wantForgotten checks that the worker was told to forget a job.
 func (c *cluster) wantForgotten(id fanfold.JobID) {
 	c.t.Helper()
+	c.wantForgot(id.String())
+}
+
+// wantForgot checks that the worker was told to forget something.
+func (c *cluster) wantForgot(what string) {
+	c.t.Helper()
 	synctest.Wait()
 	c.agent.mu.Lock()
 	defer c.agent.mu.Unlock()
 	for _, known := range c.agent.forgot {
-		if known == id.String() {
+		if known == what {
 			return
 		}
 	}
-	c.t.Errorf("the worker was not told to forget %s, only %v", id, c.agent.forgot)
+	c.t.Errorf("the worker was not told to forget %s, only %v", what, c.agent.forgot)
 }
 
 func TestX8ContextCancels(t *testing.T) {
@@ -138,6 +144,7 @@ func TestDetachedJobIsKept(t *testing.T) {
 				if sum, err := other.Wait(t.Context(), r.Job()); err != nil || sum.Bytes != 8 {
 					t.Errorf("wait: got %+v, %v", sum, err)
 				}
+				c.wantForgot(r.Job().String() + " before reduce")
 				for range 2 {
 					again, err := other.Attach(t.Context(), r.Job())
 					if err != nil {

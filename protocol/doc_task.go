@@ -80,9 +80,11 @@
 // # Forget: 46, control, from coordinator
 //
 // A job has ended: what is kept for it is to be removed. Job names it to processes, ID to workers.
+// Where Before names a stage, it is only what earlier stages have made: the reply is kept.
 //
-//	1 Job  u64
-//	2 ID   bin  16 bytes, or none
+//	1 Job     u64
+//	2 ID      bin  16 bytes, or none
+//	3 Before  u32  0: all
 //
 // # Done: 47, bulk, from process worker
 //

@@ -113,15 +113,19 @@ func (*Verdict) Validate() error { return nil }
 
 // Forget says that a job has ended: what is kept for it may go. To a worker Job is 16 bytes in ID.
 type Forget struct {
-	Job uint64
-	ID  []byte
+	Job    uint64
+	ID     []byte
+	Before uint32 // to a worker: only what earlier stages than this have left; 0: all
 }
 
 func (*Forget) kind() Kind { return KindForget }
 
 // Validate checks what the types do not.
 func (m *Forget) Validate() error {
-	return exact("job", m.ID, jobLen)
+	return cmp.Or(
+		exact("job", m.ID, jobLen),
+		must(m.Before <= uint32(fanfold.StageGather), "a stage is out of range"),
+	)
 }
 
 // How an attempt ended, in Done.

@@ -111,7 +111,7 @@ func processSamples() []Body {
 		&Stop{Attempt: 1 << 40},
 		&Revoke{Attempt: 1 << 40},
 		&Verdict{Attempt: 1 << 40, Committed: true},
-		&Forget{Job: 5, ID: sampleID(1)},
+		&Forget{Job: 5, ID: sampleID(1), Before: 2},
 		&Done{Attempt: 1 << 40, Status: StatusSucceeded, Nanos: 1_500_000, Slot: 1,
 			File: "j/map-2-1.0/out", Bytes: 1 << 20, CRC: 1, Records: 10, In: 20, BytesIn: 30,
 			Counters: sampleCounters()},

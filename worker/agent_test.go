@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -172,8 +173,21 @@ func TestAgentForgetsAJob(t *testing.T) {
 	h := startAgent(t, worker.Config{Slots: 1})
 	h.process()
 	job := filepath.Join(h.hello.Dir, testJob.String())
-	if err := os.MkdirAll(filepath.Join(job, "map-1-1.0"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, attempt := range []string{"map-1-1.0", "reduce-1-1.0"} {
+		if err := os.MkdirAll(filepath.Join(job, attempt), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.send(&protocol.Forget{ID: testJob[:], Before: uint32(fanfold.StageReduce)})
+	for { // until the map task's directory has gone; the agent removes beside its other work
+		left, err := os.ReadDir(job)
+		if err != nil || len(left) == 0 {
+			t.Fatalf("got %v (%v), want the reduce task's directory", left, err)
+		}
+		if len(left) == 1 && left[0].Name() == "reduce-1-1.0" {
+			break
+		}
+		runtime.Gosched()
 	}
 	h.send(&protocol.Forget{ID: testJob[:]})
 	h.stop()

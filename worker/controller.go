@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,6 +105,9 @@ func (c *controller) forget(m *protocol.Forget) error {
 		return fmt.Errorf("forget: job id of %d bytes", len(m.ID))
 	}
 	job := id.String()
+	if m.Before > 0 {
+		return c.removeBefore(job, fanfold.Stage(m.Before))
+	}
 	if c.forgotten = append(c.forgotten, job); len(c.forgotten) > forgottenJobsMax {
 		c.agent.logs.Forget(c.forgotten[0])
 		c.forgotten = c.forgotten[1:]
@@ -115,6 +121,35 @@ func (c *controller) forget(m *protocol.Forget) error {
 		removeJob()
 	}
 	return nil
+}
+
+// removeBefore removes what the stages of a job before a stage have made.
+func (c *controller) removeBefore(job string, stage fanfold.Stage) error {
+	remove := func() {
+		if err := removeStages(c.agent.files, job, stage); err != nil {
+			c.agent.log.Warn("remove earlier files of job", "job", job, "error", err)
+		}
+	}
+	if !c.start(remove) {
+		remove()
+	}
+	return nil
+}
+
+// removeStages removes the attempts of the stages of a job before a stage.
+func removeStages(root *os.Root, job string, before fanfold.Stage) error {
+	attempts, err := fs.ReadDir(root.FS(), job)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it has made nothing here
+	}
+	for _, a := range attempts {
+		for stage := fanfold.StageMap; stage < before; stage++ {
+			if strings.HasPrefix(a.Name(), stage.String()+"-") {
+				err = errors.Join(err, root.RemoveAll(job+"/"+a.Name()))
+			}
+		}
+	}
+	return err
 }
 
 // start runs f on a goroutine, unless there are too many already: then it returns false.
