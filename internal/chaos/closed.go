@@ -141,8 +141,8 @@ func (j *closedJob) checkCounters() (err error) {
 
 // checkAgain holds that the reply is the same whenever it is asked for.
 func (j *closedJob) checkAgain(ctx context.Context) (err error) {
-	if j.files {
-		return nil // the reply is the folder
+	if !j.spec.Detach || j.files {
+		return nil // the reply is gone, or it is the folder
 	}
 	conn, err := j.dial(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,7 @@ type cluster struct {
 	dir         string
 	coordinator *process
 	tcp         string         // address of the coordinator's port
+	admin       string         // address of its admin listener
 	client      *client.Client // of who looks on
 	slots       int64          // that it has when all is well
 	files       int            // that the coordinator has open when nothing happens
@@ -55,7 +57,7 @@ func (s *site) newCluster(ctx context.Context, set settings) (c *cluster, err er
 		return nil, err
 	}
 	if set.disk > 0 {
-		size := fmt.Sprintf("size=%d,nr_inodes=%d,mode=0700", set.disk, smallNodes)
+		size := fmt.Sprintf("size=%d,nr_inodes=%d,mode=0700", set.disk, set.disk/smallDisk*smallNodes)
 		if err := unix.Mount("tmpfs", c.work(), "tmpfs", 0, size); err != nil {
 			return nil, fmt.Errorf("mount %s: %w", c.work(), err)
 		}
@@ -77,13 +79,18 @@ func (s *site) newCluster(ctx context.Context, set settings) (c *cluster, err er
 func (c *cluster) startCoordinator(set settings) (err error) {
 	c.coordinator, err = c.site.start(host{}, "coordinator", "coordinator",
 		"--listen", loopback+":0", "--slots", strconv.Itoa(set.slots),
-		"--tls-dir", c.site.certs("coordinator"),
+		"--tls-dir", c.site.certs("coordinator"), "--admin", loopback+":0",
 		"--state-dir", c.state(), "--work-dir", c.work())
 	if err != nil {
 		return err
 	}
 	c.tcp, err = c.coordinator.await("listening on " + loopback + ":")
+	if err != nil {
+		return err
+	}
 	c.tcp = loopback + ":" + c.tcp
+	c.admin, err = c.coordinator.await("metrics on http://")
+	c.admin = strings.TrimSuffix(c.admin, "/metrics")
 	return err
 }
 
@@ -120,6 +127,9 @@ func (c *cluster) stats(ctx context.Context) (map[string]int64, error) {
 	}
 	return byName, err
 }
+
+// served are the processes of the cluster that serve.
+func (c *cluster) served() []*process { return []*process{c.coordinator} }
 
 // processes are the task processes of all workers.
 func (c *cluster) processes(ctx context.Context) (pids []int, err error) {

@@ -16,9 +16,11 @@ type fault struct {
 	what string   // for people
 	jobs []string // that it is for; nil: all
 
-	root  bool     // namespaces or file systems are needed
-	needs settings // of the cluster
-	adapt func(*fanfold.Job)
+	severs bool     // the client loses its connection, and needs a reply that is kept
+	alone  bool     // it leaves the cluster otherwise than it was
+	root   bool     // namespaces or file systems are needed
+	needs  settings // of the cluster
+	adapt  func(*fanfold.Job)
 
 	// before, if it is there, prepares the run, and says what is to be done behind it.
 	before func(r *run) (after func(), err error)

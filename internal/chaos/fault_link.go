@@ -41,7 +41,8 @@ var linkFaults = []fault{
 func linkFault(name, rows, what string, actions ...faultproxy.Action) fault {
 	var proxy *faultproxy.Proxy // of the run; runs do not overlap
 	return fault{
-		name: name, rows: rows, what: what, jobs: []string{"wordcount", "sort", "stream"},
+		name: name, rows: rows, what: what, severs: true,
+		jobs: []string{"wordcount", "sort", "stream"},
 		before: func(r *run) (func(), error) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {

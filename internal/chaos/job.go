@@ -66,9 +66,9 @@ func records(n int64) func(io.Writer, uint64) error {
 func (j job) open() bool { return j.input == nil }
 
 // prepare writes the input of a job and asks the oracle.
-func (j job) prepare(dir string, seed uint64, adapt func(*fanfold.Job)) (work, error) {
-	if adapt != nil {
-		adapt(&j.spec)
+func (j job) prepare(dir string, seed uint64, f *fault) (work, error) {
+	if f.adapt != nil {
+		f.adapt(&j.spec)
 	}
 	if j.open() {
 		return newOpenJob(j.spec, seed), nil
@@ -88,8 +88,10 @@ func (j job) prepare(dir string, seed uint64, adapt func(*fanfold.Job)) (work, e
 	}
 	c.want = want.Bytes()
 	c.spec.Inputs = []string{name}
-	// Whoever has lost its connection submits again, and gets the reply of the same job.
-	c.spec.ID, c.spec.Detach = fmt.Sprintf("%s-%x", j.name, seed), true
+	if f.severs {
+		// Whoever has lost its connection submits again, and gets the reply of the same job.
+		c.spec.ID, c.spec.Detach = fmt.Sprintf("%s-%x", j.name, seed), true
+	}
 	if j.files {
 		c.spec.Output = filepath.Join(dir, fmt.Sprintf("out-%s-%x", j.name, seed))
 	}

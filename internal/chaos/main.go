@@ -114,7 +114,7 @@ func strikeAll(
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if o.last > 0 {
-		return errors.New("soak")
+		return s.soak(ctx, o, faults, jobs, out)
 	}
 	failed := 0
 	for i := range o.runs * len(faults) {

@@ -59,7 +59,7 @@ func (s *site) perform(ctx context.Context, r *run) (err error) {
 func (r *run) on(ctx context.Context, c *cluster) (err error) {
 	r.cluster = c
 	r.reach = func(ctx context.Context) (*client.Client, error) { return c.dial(ctx, c.tcp) }
-	if r.work, err = r.kind.prepare(c.dir, r.seed, r.fault.adapt); err != nil {
+	if r.work, err = r.kind.prepare(c.dir, r.seed, r.fault); err != nil {
 		return fmt.Errorf("prepare job: %w", err)
 	}
 	if r.fault.before != nil {
