@@ -21,6 +21,11 @@ func (o *owner) deliver(j *job) {
 		return // CancelJob is on its way
 	}
 	j.phase = phaseDelivering
+	if err := j.miscounted(); err != nil {
+		j.cause = &failure{job: j, err: err}
+		o.finish(j, scheduler.Failed)
+		return
+	}
 	if j.spec.Output != "" {
 		o.promote(j)
 		return

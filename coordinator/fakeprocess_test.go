@@ -223,14 +223,14 @@ func inline(p *fakeProcess, a *fakeAttempt) *protocol.Done {
 	if len(bytes.Join(parts, nil)) > fanfold.InlineAttemptMax {
 		return inFile(p, a)
 	}
-	d := a.succeeded(in)
+	d := a.succeeded(parts, in)
 	d.Inline, d.CRC = parts, crc32.Checksum(parts[0], castagnoli)
 	return d
 }
 
 func inFile(p *fakeProcess, a *fakeAttempt) *protocol.Done {
 	parts, in := p.work(a)
-	d := a.succeeded(in)
+	d := a.succeeded(parts, in)
 	d.File, d.Bytes = a.id().Dir()+"/out", int64(len(parts[0]))
 	d.CRC = crc32.Checksum(parts[0], castagnoli)
 	p.agent.mu.Lock()
@@ -245,16 +245,17 @@ func inFolder(p *fakeProcess, a *fakeAttempt) *protocol.Done {
 		return inline(p, a)
 	}
 	parts, in := p.work(a)
-	d := a.succeeded(in)
+	d := a.succeeded(parts, in)
 	d.File, d.Bytes = attemptFile(a.id()), int64(len(parts[0]))
 	d.CRC = crc32.Checksum(parts[0], castagnoli)
 	p.agent.c.store.Put(join(a.brief.Spec.Output, d.File), parts[0])
 	return d
 }
 
-func (a *fakeAttempt) succeeded(in int64) *protocol.Done {
+func (a *fakeAttempt) succeeded(parts [][]byte, in int64) *protocol.Done {
 	return &protocol.Done{
-		Attempt: a.assign.Attempt, Status: protocol.StatusSucceeded, Nanos: 1000, In: in, Records: in,
+		Attempt: a.assign.Attempt, Status: protocol.StatusSucceeded, Nanos: 1000, In: in,
+		Records:  int64(bytes.Count(bytes.Join(parts, nil), []byte("\n"))),
 		BytesIn:  int64(len(a.input)),
 		Counters: []protocol.Counter{{Group: "test", Name: "runs", N: 1}},
 	}

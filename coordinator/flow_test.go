@@ -211,11 +211,13 @@ func TestSourcesAreBackPressured(t *testing.T) {
 				if f.assign.Stage != 1 {
 					return inline(p, f)
 				}
-				d := f.succeeded(1) // 400 maps, each with 10 KB for each of 4 reduces
+				var parts [][]byte // 400 maps, each with 10 KB for each of 4 reduces
 				for r := range f.brief.Partitions {
 					line := fmt.Appendf(nil, "%d\t1\n", r)
-					d.Inline = append(d.Inline, bytes.Repeat(line, 10_000/len(line)))
+					parts = append(parts, bytes.Repeat(line, 10_000/len(line)))
 				}
+				d := f.succeeded(parts, 1)
+				d.Inline = parts
 				return d
 			}
 		})
@@ -345,9 +347,10 @@ func TestInlineOutputsAreBounded(t *testing.T) {
 		var filed atomic.Int32
 		c.agent.set(func(a *fakeAgent) {
 			a.behave = func(p *fakeProcess, f *fakeAttempt) *protocol.Done {
-				d := f.succeeded(0)
+				d := f.succeeded(nil, 0)
 				switch {
 				case f.assign.Stage != uint8(fanfold.StageMap):
+					d.In = int64(filed.Load()) // a line each
 					d.Inline = [][]byte{[]byte("done\n")}
 					d.CRC = crc32.Checksum(d.Inline[0], castagnoli)
 				case f.assign.NoInline:

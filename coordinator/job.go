@@ -117,6 +117,26 @@ func (j *job) taskOf(stage fanfold.Stage, index uint32) scheduler.TaskID {
 // final is the outputs that make the reply, in its order.
 func (j *job) final() []*result { return j.outputs[j.stages.last()] }
 
+// miscounted is an error where tasks of a stage have read more or fewer records than those of the
+// stage before it have written: each counts for itself.
+func (j *job) miscounted() *fanfold.Error {
+	for stage := j.stages.last(); stage != fanfold.StageMap; stage = j.stages.before(stage) {
+		before := j.stages.before(stage)
+		var in, out int64
+		for _, r := range j.outputs[stage] {
+			in += r.in
+		}
+		for _, r := range j.outputs[before] {
+			out += r.output.Records
+		}
+		if in != out {
+			return fanfold.Errorf(fanfold.KindCorrupt, "count records",
+				"the %s tasks wrote %d, the %s tasks read %d", before, out, stage, in)
+		}
+	}
+	return nil
+}
+
 // recordsOut is the number of records in the job's output.
 func (j *job) recordsOut() (n int64) {
 	for _, r := range j.final() {

@@ -268,11 +268,32 @@ func TestI5CountersAreOfCommittedAttempts(t *testing.T) {
 		if n := failed.Load(); n != 3 {
 			t.Fatalf("%d attempts failed, want 3", n)
 		}
-		want := []int64{3 + 1, 3, 3}
+		want := []int64{3 + 1, 3, 6}
 		got := []int64{count(sum, "test", "runs"), count(sum, "fanfold", "map_records_in"),
 			count(sum, "fanfold", "map_records_out")}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v in %v", got, want, sum.Counters)
+		}
+	})
+}
+
+// TestI5RecordsArriveOrTheJobFails has a reduce task say that it read a record too many.
+func TestI5RecordsArriveOrTheJobFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, Config{}, 2)
+		c.agent.set(func(a *fakeAgent) {
+			a.behave = func(p *fakeProcess, a *fakeAttempt) *protocol.Done {
+				d := inline(p, a)
+				if fanfold.Stage(a.assign.Stage) == fanfold.StageReduce && a.assign.Task == 1 {
+					d.In++
+				}
+				return d
+			}
+		})
+		job := fanfold.Job{Program: "words", Reducers: 2}
+		_, sum, err := c.run(c.client("ann"), job, "a b c d\n")
+		if fanfold.KindOf(err) != fanfold.KindCorrupt || sum.State != fanfold.Failed {
+			t.Errorf("got %v, %v, want a failure because records do not match", sum.State, err)
 		}
 	})
 }

@@ -102,6 +102,9 @@ func (b *blockWriter) append(part uint32, key, value []byte) error {
 	return nil
 }
 
+// total is how many rows were added.
+func (b *blockWriter) total() int64 { return b.records + int64(b.count) }
+
 // flush writes the block being filled.
 func (b *blockWriter) flush() error {
 	if b.count == 0 {

@@ -153,7 +153,7 @@ func (b *buffer) trim() bool {
 		return false
 	}
 	b.refs = b.refs[:b.limit]
-	b.cutoff = bytes.Clone(b.keyOf(b.refs[b.limit-1]))
+	b.cutoff = bytes.Clone(b.keyOf(b.refs[b.limit-1], nil))
 	return n/2 >= b.limit && b.compact()
 }
 
@@ -215,12 +215,12 @@ func (b *buffer) close() {
 
 // sort puts the refs in the order of partition, key and arrival.
 func (b *buffer) sort() {
-	o := order{b: b}
+	o := order{rows: b}
 	o.sort(b.refs, byPart, 0)
 	b.looks += o.looks
 }
 
-func (b *buffer) keyOf(r rowRef) []byte {
+func (b *buffer) keyOf(r rowRef, _ *[inlineKey]byte) []byte {
 	key, _, _ := cut(b.arena.at(r.where&arenaMask), 0)
 	return key
 }

@@ -9,6 +9,7 @@ type Collector struct {
 	c     Config
 	store store
 	runs  *runs
+	taken int64 // records
 }
 
 // store holds what is collected.
@@ -23,13 +24,13 @@ func NewCollector(c Config) *Collector {
 	m := newMeter(c)
 	if c.Program.Fold != fanfold.NoFold {
 		t := newTable(c, m)
-		return &Collector{c, t, t.runs}
+		return &Collector{c: c, store: t, runs: t.runs}
 	}
 	b := newBuffer(c, m)
 	if c.First > 0 {
 		b.setLimit(c.First)
 	}
-	return &Collector{c, b, b.runs}
+	return &Collector{c: c, store: b, runs: b.runs}
 }
 
 // Prefetch loads what a batch will need.
@@ -40,7 +41,10 @@ func (c *Collector) Prefetch(b *fanfold.Batch) {
 }
 
 // Flush collects a batch.
-func (c *Collector) Flush(b *fanfold.Batch) error { return c.store.Flush(b) }
+func (c *Collector) Flush(b *fanfold.Batch) error {
+	c.taken += int64(b.Len)
+	return c.store.Flush(b)
+}
 
 // Finish writes the output: one part for each partition, all inline or all in one file. When there
 // are no records there is neither. Nothing may be collected after it.
@@ -54,7 +58,25 @@ func (c *Collector) Finish() (fanfold.Output, error) {
 	if err := copy(s, src); err != nil {
 		return fanfold.Output{}, err
 	}
+	switch n, p := s.total(), c.c.Program; {
+	case p.Fold != fanfold.NoFold, c.c.First > 0: // as many as there are keys, or as are wanted
+		err = counted(min(n, c.taken), n)
+	case p.Combine == nil:
+		err = counted(c.taken, n)
+	}
+	if err != nil {
+		return fanfold.Output{}, err
+	}
 	return s.finish()
+}
+
+// counted is an error where another number of records was written than must be.
+func counted(want, written int64) error {
+	if want == written {
+		return nil
+	}
+	return fanfold.Errorf(fanfold.KindCorrupt, "count records", "%d were written instead of %d",
+		written, want)
 }
 
 // Spills is how often the memory was full.

@@ -8,14 +8,20 @@ import (
 	"slices"
 )
 
-// order sorts the refs of a buffer in place, by partition, key and arrival: it scatters them on the
+// order sorts refs of rows in place, by partition, key and arrival: it scatters them on the
 // highest bits in which they differ, first of the partition and then of the prefix, until few are
 // left together. Where many have one prefix, the next bytes of their keys become their prefix for
 // as long as they are sorted. So neither common beginnings nor equal keys make it slow.
 type order struct {
-	b         *buffer
+	rows      keyed
 	next, end []uint32 // of each bucket of a scatter: where its next ref goes, and where it ends
 	looks     int64    // how often a ref was looked at: what tests bound
+	x, y      [inlineKey]byte
+}
+
+// keyed has the rows that refs stand for. keyOf may put a short key together in scratch.
+type keyed interface {
+	keyOf(r rowRef, scratch *[inlineKey]byte) []byte
 }
 
 const (
@@ -40,6 +46,9 @@ func (f field) of(r rowRef) uint64 {
 	}
 	return r.where >> arenaBits
 }
+
+// keyOf is the key of a ref, valid until the next call.
+func (o *order) keyOf(r rowRef) []byte { return o.rows.keyOf(r, &o.x) }
 
 // sort sorts refs that have all that comes before the field in common. The prefixes are those of
 // the keys without their first depth bytes, which are the same.
@@ -120,7 +129,7 @@ func (o *order) compareAll(refs []rowRef, depth int) {
 		if x.prefix != y.prefix {
 			return cmp.Compare(x.prefix, y.prefix)
 		}
-		if c := bytes.Compare(o.b.keyOf(x)[depth:], o.b.keyOf(y)[depth:]); c != 0 {
+		if c := bytes.Compare(o.keyOf(x)[depth:], o.rows.keyOf(y, &o.y)[depth:]); c != 0 {
 			return c
 		}
 		return cmp.Compare(x.where, y.where)
@@ -134,7 +143,7 @@ func (o *order) equal(refs []rowRef, depth int) {
 	prefix := refs[0].prefix
 	short := 0
 	for i, r := range refs {
-		if n := len(o.b.keyOf(r)); n <= depth {
+		if n := len(o.keyOf(r)); n <= depth {
 			r.prefix = uint64(n)
 			refs[i], refs[short] = refs[short], r
 			short++
@@ -150,7 +159,7 @@ func (o *order) equal(refs []rowRef, depth int) {
 	if long := refs[short:]; len(long) > 0 {
 		depth += o.common(long, depth)
 		for i, r := range long {
-			long[i].prefix = prefixOf(o.b.keyOf(r)[depth:])
+			long[i].prefix = prefixOf(o.keyOf(r)[depth:])
 		}
 		o.sort(long, byPrefix, depth)
 	}
@@ -161,9 +170,9 @@ func (o *order) equal(refs []rowRef, depth int) {
 
 // common is how many bytes the keys of refs have in common behind their first depth bytes.
 func (o *order) common(refs []rowRef, depth int) int {
-	first := o.b.keyOf(refs[0])[depth:]
+	first := o.keyOf(refs[0])[depth:]
 	for _, r := range refs[1:] {
-		first = first[:commonLen(first, o.b.keyOf(r)[depth:])]
+		first = first[:commonLen(first, o.rows.keyOf(r, &o.y)[depth:])]
 	}
 	return len(first)
 }

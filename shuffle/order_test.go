@@ -17,7 +17,7 @@ func twinOrder(b *buffer) []rowRef {
 	refs := slices.Clone(b.refs)
 	slices.SortFunc(refs, func(x, y rowRef) int {
 		return cmp.Or(cmp.Compare(x.where>>arenaBits, y.where>>arenaBits),
-			bytes.Compare(b.keyOf(x), b.keyOf(y)), cmp.Compare(x.where, y.where))
+			bytes.Compare(b.keyOf(x, nil), b.keyOf(y, nil)), cmp.Compare(x.where, y.where))
 	})
 	return refs
 }
@@ -38,7 +38,7 @@ func checkOrder(t fataler, partitions int, keys [][]byte) int64 {
 	for i := range want {
 		if b.refs[i] != want[i] {
 			t.Fatalf("ref %d of %d: got %+v of key %.40q, want %+v of key %.40q", i, len(want),
-				b.refs[i], b.keyOf(b.refs[i]), want[i], b.keyOf(want[i]))
+				b.refs[i], b.keyOf(b.refs[i], nil), want[i], b.keyOf(want[i], nil))
 		}
 	}
 	return b.looks

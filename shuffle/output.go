@@ -43,6 +43,8 @@ type Output struct {
 	sorter  *buffer // nil: records come as they are to go
 	byValue bool
 	top     int64 // records that may yet be written; negative: any number
+	taken   int64 // records
+	most    int   // of them that are to be written; 0: all
 	text    []byte
 	key     []byte
 	value   []byte
@@ -51,6 +53,7 @@ type Output struct {
 // destination is where ordered records go.
 type destination interface {
 	appender
+	total() int64 // records so far
 	finish() (fanfold.Output, error)
 	discard()
 }
@@ -58,7 +61,7 @@ type destination interface {
 // NewOutput starts an output. Config.Program and Config.Partitions are not looked at.
 func NewOutput(c Config, oc OutputConfig) (*Output, error) {
 	c.Program, c.Partitions = &fanfold.Program{}, 1
-	o := &Output{top: -1}
+	o := &Output{top: -1, most: oc.Top}
 	if oc.Top > 0 {
 		o.top = int64(oc.Top)
 	}
@@ -103,6 +106,7 @@ func (o *Output) Flush(b *fanfold.Batch) error {
 
 // Append takes a record and keeps no slice. A nil value is none.
 func (o *Output) Append(key, value []byte) error {
+	o.taken++
 	switch {
 	case o.sorter == nil:
 		return o.deliver(key, value)
@@ -129,6 +133,13 @@ func (o *Output) Finish() (fanfold.Output, error) {
 		if err := o.drain(); err != nil {
 			return fanfold.Output{}, err
 		}
+	}
+	want := o.taken
+	if o.most > 0 {
+		want = min(want, int64(o.most))
+	}
+	if err := counted(want, o.dest.total()); err != nil {
+		return fanfold.Output{}, err
 	}
 	return o.dest.finish()
 }

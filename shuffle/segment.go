@@ -42,6 +42,8 @@ func (s *segment) append(part uint32, key, value []byte) error {
 	return err
 }
 
+func (s *segment) total() int64 { return s.blocks.total() }
+
 // turn ends the partitions before part.
 func (s *segment) turn(part int) error {
 	if err := s.blocks.flush(); err != nil {

@@ -2,10 +2,8 @@ package shuffle
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"math/bits"
-	"slices"
 
 	"github.com/fanfold/fanfold"
 )
@@ -23,7 +21,7 @@ type table struct {
 	used   int // slots with a group
 	full   int // Invariant: used <= full < len(slots)
 	arena  arena
-	order  []slotRef // used while a stream is read
+	order  []rowRef // of slots; used while a stream is read
 	runs   *runs
 	peak   int64  // most bytes that were held at a time
 	warm   uint32 // see touch
@@ -42,10 +40,9 @@ type slot struct {
 const retired = 1 << 31
 
 const (
-	slotBytes    = 32
-	slotRefBytes = 16
-	slotsMin     = 128
-	inlineKey    = 16 // bytes of a key in its slot
+	slotBytes = 32
+	slotsMin  = 128
+	inlineKey = 16 // bytes of a key in its slot
 
 	// tableArenaBits is the size of a slot's ref: the arena of a table has 4 GiB at most.
 	tableArenaBits = 32
@@ -76,11 +73,13 @@ func (t *table) Flush(b *fanfold.Batch) error {
 		}
 	}
 	for i := range min(b.Len, fanfold.BatchLen) {
-		// Most records are of short keys in the slot that they hash to.
-		s := &t.slots[b.Hash[i]&t.mask]
-		if size := b.KeyLen[i] + 1; s.size != size || s.k0 != b.K0[i] || s.k1 != b.K1[i] ||
-			size > inlineKey+1 {
-			s = t.lookup(b, i)
+		// Most records are of short keys in the cache line that they hash to.
+		j := b.Hash[i] & t.mask
+		s := &t.slots[j]
+		if !s.has(b, i) {
+			if s = &t.slots[j^1]; !s.has(b, i) {
+				s = t.lookup(b, i)
+			}
 		}
 		if s != nil && t.take(s, b.N[i]) {
 			continue
@@ -100,6 +99,12 @@ func allNumbers(b *fanfold.Batch) error {
 		}
 	}
 	return nil
+}
+
+// has reports whether a slot is that of entry i, whose key is short.
+func (s *slot) has(b *fanfold.Batch, i int) bool {
+	size := b.KeyLen[i] + 1
+	return s.k0 == b.K0[i] && s.k1 == b.K1[i] && s.size == size && size <= inlineKey+1
 }
 
 // lookup gives the slot of entry i, or nil.
@@ -195,14 +200,14 @@ func (t *table) arenaFits(n int) bool {
 // held is how many bytes the table holds or will need to give its stream.
 func (t *table) held() int64 {
 	order := max(cap(t.order), t.full)
-	return int64(len(t.slots))*slotBytes + int64(order)*slotRefBytes + t.arena.bytes
+	return int64(len(t.slots))*slotBytes + int64(order)*refBytes + t.arena.bytes
 }
 
 // grow doubles the slots, or fills those of now a little more: false when neither can be.
 func (t *table) grow() bool {
 	n := len(t.slots)
-	both := int64(3*n)*slotBytes + t.arena.bytes + int64(cap(t.order))*slotRefBytes
-	after := int64(2*n)*slotBytes + t.arena.bytes + int64(n)*slotRefBytes
+	both := int64(3*n)*slotBytes + t.arena.bytes + int64(cap(t.order))*refBytes
+	after := int64(2*n)*slotBytes + t.arena.bytes + int64(n)*refBytes
 	if max(both, after) > t.memory {
 		return t.fillUp()
 	}
@@ -222,7 +227,7 @@ func (t *table) grow() bool {
 // fillUp lets the last array of slots become three quarters full.
 func (t *table) fillUp() bool {
 	full := len(t.slots) * 3 / 4
-	more := int64(max(full, cap(t.order))-max(t.full, cap(t.order))) * slotRefBytes
+	more := int64(max(full, cap(t.order))-max(t.full, cap(t.order))) * refBytes
 	if t.full == full || t.held()+more > t.memory {
 		return false
 	}
@@ -284,17 +289,10 @@ func (t *table) close() {
 	t.free()
 }
 
-// slotRef is a slot in the order of the stream.
-type slotRef struct {
-	prefix uint64
-	part   uint32
-	slot   uint32
-}
-
 // sorted gives the groups of the table in order.
 func (t *table) sorted() rows {
 	if cap(t.order) < t.used {
-		t.order = make([]slotRef, 0, t.full)
+		t.order = make([]rowRef, 0, t.full)
 	}
 	t.order = t.order[:0]
 	var scratch [inlineKey]byte
@@ -302,30 +300,18 @@ func (t *table) sorted() rows {
 		if s := &t.slots[i]; s.size != 0 {
 			part := Partition(t.key(s, &scratch), t.c.Partitions)
 			t.order = append(t.order,
-				slotRef{bits.ReverseBytes64(s.k0), uint32(part), uint32(i)})
+				rowRef{bits.ReverseBytes64(s.k0), uint64(part)<<arenaBits | uint64(i)})
 		}
 	}
-	slices.SortFunc(t.order, t.compare)
+	o := order{rows: t}
+	o.sort(t.order, byPart, 0)
 	return &tableRows{t: t}
 }
 
-func (t *table) compare(x, y slotRef) int {
-	if x.part != y.part {
-		return cmp.Compare(x.part, y.part)
-	}
-	if x.prefix != y.prefix {
-		return cmp.Compare(x.prefix, y.prefix)
-	}
-	a, b := &t.slots[x.slot], &t.slots[y.slot]
-	if a.k1 != b.k1 {
-		return cmp.Compare(bits.ReverseBytes64(a.k1), bits.ReverseBytes64(b.k1))
-	}
-	// The first 16 bytes agree, the zeros behind a shorter key included.
-	p, q := a.keyLen(), b.keyLen()
-	if p <= inlineKey || q <= inlineKey {
-		return cmp.Compare(p, q)
-	}
-	return bytes.Compare(t.longKey(a), t.longKey(b))
+func (t *table) slotAt(r rowRef) *slot { return &t.slots[r.where&arenaMask] }
+
+func (t *table) keyOf(r rowRef, scratch *[inlineKey]byte) []byte {
+	return t.key(t.slotAt(r), scratch)
 }
 
 func (s *slot) keyLen() int { return int(s.size&^retired) - 1 }
@@ -356,10 +342,10 @@ type tableRows struct {
 const rowsAhead = 32
 
 // touch loads slots, so that their cache misses overlap.
-func (t *table) touch(refs []slotRef) {
+func (t *table) touch(refs []rowRef) {
 	var warm uint32
 	for i := range refs {
-		warm += t.slots[refs[i].slot].size
+		warm += t.slotAt(refs[i]).size
 	}
 	t.warm = warm
 }
@@ -375,8 +361,8 @@ func (r *tableRows) next(out *row) (bool, error) {
 	}
 	ref := t.order[r.i]
 	r.i++
-	s := &t.slots[ref.slot]
-	*out = row{ref.part, ref.prefix, t.key(s, &r.scratch), nil}
+	s := t.slotAt(ref)
+	*out = row{uint32(ref.where >> arenaBits), ref.prefix, t.key(s, &r.scratch), nil}
 	switch {
 	case numeric(t.fold):
 		r.text = numberOf(s.n).appendTo(r.text[:0])

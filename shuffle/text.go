@@ -64,6 +64,8 @@ func (t *text) append(_ uint32, key, value []byte) error {
 	return nil
 }
 
+func (t *text) total() int64 { return t.records }
+
 // flush writes what was rendered.
 func (t *text) flush() error {
 	if err := Stopped(t.ctx); err != nil {

@@ -29,6 +29,11 @@ type taskSetup struct {
 // memory are few large buffers, and the budget limits it anyway.
 const gcPercent = 400
 
+// memoryBeside is what the Go runtime may hold beside the buffers that have the budget, in bytes:
+// blocks of input and output, the state of decompressors, what user code makes, and what has not
+// been collected yet. Above it the collector runs as often as it must.
+const memoryBeside = 64 << 20
+
 // Entry is to be called first thing in main, before flags are looked at. When this process was
 // started as a task process, or as the shim above one, Entry does that work and isChild is true:
 // main must end with the exit code then. Programs are those that the process can run, mux is where
@@ -69,6 +74,6 @@ func runTask(programs []fanfold.Program, mux *storage.Mux) error {
 				marker.End(id.String())
 			}
 		},
-		Budget: func(bytes int64) { debug.SetMemoryLimit(bytes + bytes/4) },
+		Budget: func(bytes int64) { debug.SetMemoryLimit(bytes + memoryBeside) },
 	})
 }
