@@ -144,15 +144,16 @@ func TestText(t *testing.T) {
 	if err := writeText(&got, example()); err != nil {
 		t.Fatal(err)
 	}
-	notes := "Medians of 3 runs in turns, after one to warm up. CPU is that of all processes; " +
-		"peak RSS that of the largest one.\n" +
+	notes := "Medians of 3 runs in turns, after one to warm up. CPU is that of all processes. " +
+		"Memory is the most that all of them together had in RAM, looked at every 50 ms; " +
+		"what they share is counted for each.\n" +
 		"Machine: Abacus, 2 cores, Linux 7, go1.26.\n" +
 		"Versions: ours: 1.0.\n" +
 		"Made by: go run ./bench row -x\n"
 	want := `A row
-program  input   wall: median (min–max)        rate     CPU      peak RSS  × reference
-ours     10 MiB  2.00 s (1.00 s–4.00 s)        5 MB/s   2.00 s   7 MiB     1.00
-a | b    5 MiB   500.0 ms (500.0 ms–500.0 ms)  10 MB/s  1.23 ms  1 MiB     0.50
+program  input   wall: median (min–max)        rate     CPU      memory  time ×  CPU ×  memory ×
+ours     10 MiB  2.00 s (1.00 s–4.00 s)        5 MB/s   2.00 s   7 MiB   1.00    1.00   1.00
+a | b    5 MiB   500.0 ms (500.0 ms–500.0 ms)  10 MB/s  1.23 ms  1 MiB   0.50    0.00   0.17
 gone     gone is not installed
 ` + notes
 	if got.String() != want {
@@ -166,8 +167,8 @@ func TestMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"### A row\n\n| program | input |", "|---|---|---:|---:|---:|---:|---:|\n",
-		"| a \\| b | 5 MiB | 500.0 ms (500.0 ms–500.0 ms) | 10 MB/s | 1.23 ms | 1 MiB | 0.50 |\n",
+		"### A row\n\n| program | input |", "|---|---|---:|---:|---:|---:|---:|---:|---:|\n",
+		"| a \\| b | 5 MiB | 500.0 ms (500.0 ms–500.0 ms) | 10 MB/s | 1.23 ms | 1 MiB | 0.50 | 0.00 |",
 		"| gone | gone is not installed |", "Made by: `go run ./bench row -x`\n",
 	} {
 		if !strings.Contains(got.String(), want) {

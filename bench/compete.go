@@ -15,8 +15,8 @@ type sample struct {
 	// by their parents.
 	CPU time.Duration `json:"cpu_ns"`
 
-	// Peak is the most memory that any single one of those processes had at a time. A sum over
-	// processes that run together cannot be had this way.
+	// Peak is the most resident memory that all of those processes had together when they were
+	// looked at, or that a single one had, whichever is more.
 	Peak int64 `json:"peak_rss_bytes"`
 
 	// What a program that dispatches tasks has measured itself; CPU is its server's then.

@@ -65,13 +65,7 @@ var (
 	}
 )
 
-// p50Ratio is found from the latencies alone; see newReport.
-func p50Ratio(r result) string {
-	if r.P50Ratio == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.2f", r.P50Ratio)
-}
+func p50Ratio(r result) string { return ratioText(r.P50Ratio) }
 
 func latencyColumn(name string, of func(sample) int64) column {
 	return column{name, func(r result) string { return latencyText(r.Samples, of) }}

@@ -27,23 +27,38 @@ func launch(args []string) int {
 	syscall.CloseOnExec(sampleFD)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	start := time.Now()
-	err := cmd.Run()
-	wall := time.Since(start)
+	s, err := timed(cmd)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "launch:", err)
 		return 1
-	}
-	s := sample{Wall: wall, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		s.Peak = int64(usage.Maxrss)
-		if runtime.GOOS == "linux" {
-			s.Peak <<= 10 // it counts in KiB
-		}
 	}
 	if err := json.NewEncoder(os.NewFile(sampleFD, "sample")).Encode(s); err != nil {
 		fmt.Fprintln(os.Stderr, "launch:", err)
 		return 1
 	}
 	return 0
+}
+
+// timed runs a command to its end.
+func timed(cmd *exec.Cmd) (sample, error) {
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return sample{}, err
+	}
+	ended, most := make(chan struct{}), make(chan int64)
+	go func() { most <- watchMemory(cmd.Process.Pid, ended) }()
+	err := cmd.Wait()
+	wall := time.Since(start)
+	close(ended)
+	s := sample{
+		Wall: wall, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), Peak: <-most,
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		single := int64(usage.Maxrss)
+		if runtime.GOOS == "linux" {
+			single <<= 10 // it counts in KiB
+		}
+		s.Peak = max(s.Peak, single)
+	}
+	return s, err
 }

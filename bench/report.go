@@ -31,10 +31,14 @@ type result struct {
 	Wall    spread   `json:"wall_ns"`
 	CPU     spread   `json:"cpu_ns"`
 	Peak    spread   `json:"peak_rss_bytes"`
-	Ratio   float64  `json:"ratio"` // of its time to that of the reference, per byte if Bytes is set
 	Samples []sample `json:"samples"`
 
-	P50Ratio float64 `json:"p50_ratio,omitempty"` // the same, of the latency of one at a time
+	// Ratios are what it took, divided by what the reference took: its time and its CPU time, per
+	// byte if Bytes is set, its memory, and its latency of one task at a time.
+	Ratio     float64 `json:"ratio"`
+	CPURatio  float64 `json:"cpu_ratio,omitempty"`
+	PeakRatio float64 `json:"peak_ratio,omitempty"`
+	P50Ratio  float64 `json:"p50_ratio,omitempty"`
 }
 
 func newReport(c contest, runs int, samples [][]sample, m machine, versions []string) report {
@@ -45,7 +49,7 @@ func newReport(c contest, runs int, samples [][]sample, m machine, versions []st
 	if r.columns == nil {
 		r.columns = processColumns
 	}
-	var reference, p50 float64
+	var reference result
 	for i, one := range c.contestants {
 		r.own = r.own || one.measured != nil
 		res := result{Name: one.name, Missing: one.missing, Bytes: one.bytes, Samples: samples[i]}
@@ -55,23 +59,30 @@ func newReport(c contest, runs int, samples [][]sample, m machine, versions []st
 			res.Peak = spreadBy(samples[i], func(s sample) int64 { return s.Peak })
 		}
 		if one.name == c.reference {
-			reference, p50 = res.cost(), res.p50()
+			reference = res
 		}
 		r.Results = append(r.Results, res)
 	}
 	for i := range r.Results {
-		if reference > 0 {
-			r.Results[i].Ratio = r.Results[i].cost() / reference
-		}
-		if p50 > 0 {
-			r.Results[i].P50Ratio = r.Results[i].p50() / p50
-		}
+		res := &r.Results[i]
+		res.Ratio = ratio(res.each(res.Wall), reference.each(reference.Wall))
+		res.CPURatio = ratio(res.each(res.CPU), reference.each(reference.CPU))
+		res.PeakRatio = ratio(float64(res.Peak.Median), float64(reference.Peak.Median))
+		res.P50Ratio = ratio(res.p50(), reference.p50())
 	}
 	return r
 }
 
-// cost is the median of the time: per byte, where contestants may have inputs of several sizes.
-func (r result) cost() float64 { return float64(r.Wall.Median) / float64(max(r.Bytes, 1)) }
+// ratio is 0 where there is nothing to compare with.
+func ratio(it, reference float64) float64 {
+	if reference <= 0 {
+		return 0
+	}
+	return it / reference
+}
+
+// each is a median per byte, where contestants may have inputs of several sizes.
+func (r result) each(s spread) float64 { return float64(s.Median) / float64(max(r.Bytes, 1)) }
 
 // p50 is the median of the median latencies; 0: there are none.
 func (r result) p50() float64 {
@@ -107,13 +118,21 @@ var processColumns = []column{
 			float64(r.Bytes)/1e6/time.Duration(r.Wall.Median).Seconds())
 	}},
 	{"CPU", func(r result) string { return timeText(r.CPU.Median) }},
-	{"peak RSS", func(r result) string { return fmt.Sprintf("%d MiB", (r.Peak.Max+1<<19)>>20) }},
+	{"memory", func(r result) string { return fmt.Sprintf("%d MiB", (r.Peak.Max+1<<19)>>20) }},
 	ratioColumn,
+	{"CPU ×", func(r result) string { return ratioText(r.CPURatio) }},
+	{"memory ×", func(r result) string { return ratioText(r.PeakRatio) }},
 }
 
-var ratioColumn = column{"× reference", func(r result) string {
-	return fmt.Sprintf("%.2f", r.Ratio)
-}}
+var ratioColumn = column{"time ×", func(r result) string { return ratioText(r.Ratio) }}
+
+// ratioText is empty where there is no ratio.
+func ratioText(ratio float64) string {
+	if ratio == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", ratio)
+}
 
 // header names the columns of the table.
 func (r report) header() []string {
@@ -153,7 +172,8 @@ func timeText(ns int64) string {
 func (r report) notes() []string {
 	first := fmt.Sprintf("Medians of %d runs in turns, after one to warm up.", r.Runs)
 	if !r.own {
-		first += " CPU is that of all processes; peak RSS that of the largest one."
+		first += " CPU is that of all processes. Memory is the most that all of them together had in " +
+			"RAM, looked at every 50 ms; what they share is counted for each."
 	}
 	notes := []string{first, "Machine: " + r.Machine.String() + "."}
 	if len(r.Versions) > 0 {

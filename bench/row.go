@@ -43,7 +43,12 @@ type contestant struct {
 	measured func(output []byte, s *sample) error
 }
 
-func rows() []row { return []row{wordCountRow(), sortRow(), startupRow(), dispatchRow()} }
+func rows() []row {
+	return []row{
+		wordCountRow(), mapperRow(), streamRow(), sortRow(), distinctRow(), startupRow(),
+		dispatchRow(),
+	}
+}
 
 func findRow(name string) *row {
 	for _, r := range rows() {

@@ -6,12 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strconv"
 
 	"github.com/fanfold/fanfold/internal/corpus"
-	"github.com/fanfold/fanfold/internal/oracle"
 )
 
 // wordCountRow counts the words of a text, the reply sorted.
@@ -22,7 +20,8 @@ func wordCountRow() row {
 			w := &wordCount{size: 512 << 20}
 			fs.Var(&w.size, "size", "`size` of the text")
 			fs.IntVar(&w.slots, "slots", 2, "`number` of processes or threads, where one can say")
-			return one(w.prepare)
+			fs.BoolVar(&w.source, "source", true, "count the words of Go's own source tree too")
+			return w.prepare
 		},
 	}
 }
@@ -37,22 +36,36 @@ const (
 const sortShare = 16
 
 type wordCount struct {
-	size  size
-	slots int
+	size   size
+	slots  int
+	source bool
 }
 
-func (w *wordCount) prepare(ctx context.Context, b *workshop) (contest, error) {
+// wordCounters are the programs that are built, each by its package.
+type wordCounters map[string]string
+
+func (w *wordCount) prepare(ctx context.Context, b *workshop) ([]contest, error) {
+	programs := wordCounters{}
+	for _, pkg := range []string{"cmd/fanfold", "bench/peers/wordcount", "bench/peers/idiomatic"} {
+		var err error
+		if programs[pkg], err = b.build(ctx, pkg); err != nil {
+			return nil, err
+		}
+	}
+	c, err := w.generated(b, programs)
+	if err != nil || !w.source {
+		return []contest{c}, err
+	}
+	source, err := w.goSource(ctx, b, programs)
+	return []contest{c, source}, err
+}
+
+// generated is the contest about a text that is made for it.
+func (w *wordCount) generated(b *workshop, programs wordCounters) (contest, error) {
 	c := contest{
 		title: fmt.Sprintf("Word count: %s of text, %d different words at most",
 			sizeText(int64(w.size)), wordCountVocabulary),
 		reference: "hand-written Go",
-	}
-	programs := map[string]string{}
-	for _, pkg := range []string{"cmd/fanfold", "bench/peers/wordcount", "bench/peers/idiomatic"} {
-		var err error
-		if programs[pkg], err = b.build(ctx, pkg); err != nil {
-			return c, err
-		}
 	}
 	all, err := newText(b, int64(w.size))
 	if err != nil {
@@ -62,17 +75,26 @@ func (w *wordCount) prepare(ctx context.Context, b *workshop) (contest, error) {
 	if err != nil {
 		return c, err
 	}
-	fanfold, slots := programs["cmd/fanfold"], strconv.Itoa(w.slots)
-	c.contestants = []contestant{
-		all.contestant("hand-written Go", "env", "GOMAXPROCS="+slots,
-			programs["bench/peers/wordcount"], all.file),
-		all.contestant("fanfold run wordcount",
-			fanfold, "run", "--slots", slots, "--progress", "none", "wordcount", all.file),
-		all.contestant("idiomatic Go", programs["bench/peers/idiomatic"], all.file),
-		mawk(all), parallelMawk(all, slots), duckDB(all, slots), sortUniq(share, slots),
-	}
-	c.contestants[1].version = []string{fanfold, "version"}
+	slots := strconv.Itoa(w.slots)
+	c.contestants = append(w.common(programs, all),
+		mawk(all), parallelMawk(all, slots), duckDB(all, slots), sortUniq(share, slots))
 	return c, nil
+}
+
+// common are the contestants of each text.
+func (w *wordCount) common(programs wordCounters, t text) []contestant {
+	hand := t.contestant("hand-written Go", "env", fmt.Sprintf("GOMAXPROCS=%d", w.slots),
+		programs["bench/peers/wordcount"], t.file)
+	ours := w.fanfold(programs, t, "fanfold run wordcount", t.file)
+	ours.version = []string{programs["cmd/fanfold"], "version"}
+	return []contestant{
+		hand, ours, t.contestant("idiomatic Go", programs["bench/peers/idiomatic"], t.file),
+	}
+}
+
+func (w *wordCount) fanfold(programs wordCounters, t text, name string, in ...string) contestant {
+	return t.contestant(name, append([]string{programs["cmd/fanfold"], "run",
+		"--slots", strconv.Itoa(w.slots), "--progress", "none", "wordcount"}, in...)...)
 }
 
 // text is an input and the output that belongs to it.
@@ -91,14 +113,7 @@ func newText(b *workshop, bytes int64) (text, error) {
 	if err != nil {
 		return text{}, err
 	}
-	want, err := b.cached(name+".wordcount", func(w io.Writer) error {
-		f, err := os.Open(file)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return oracle.WordCount(w, oracle.Input{Name: file, Content: f})
-	})
+	want, err := b.cached(name+".wordcount", func(w io.Writer) error { return oracleOf(w, file) })
 	return text{file: file, want: want, bytes: bytes}, err
 }
 

@@ -31,6 +31,7 @@ func run() error {
 	defer f.Close()
 	counts := map[string]int{}
 	words := bufio.NewScanner(f)
+	words.Buffer(nil, 1<<30) // it would end at a word of 64 KiB
 	words.Split(bufio.ScanWords)
 	for words.Scan() {
 		counts[words.Text()]++

@@ -1,6 +1,7 @@
 // Command wordcount is the reference that Fanfold's word count is measured against: the best
-// program for this one purpose that we know how to write in Go alone, on as many threads as
-// GOMAXPROCS says. It shares no code with Fanfold and has none of its features.
+// program for this one purpose that we know how to write in Go, with one instruction that Go lacks,
+// on as many threads as GOMAXPROCS says. It shares no code with Fanfold and has none of its
+// features.
 //
 // The one idea needed to read it: each thread counts blocks of the input into a table of its own,
 // and the tables meet only when their entries are sorted, where equal words become neighbours.

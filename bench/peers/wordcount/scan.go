@@ -15,10 +15,11 @@ type pending struct {
 	start, end   uint32
 }
 
-// counter counts the words of blocks into a table.
+// counter counts the words of blocks into a table. What they hash to is loaded while the next batch
+// of words is looked for.
 type counter struct {
-	table *table
-	queue [batch]pending
+	table  *table
+	queues [2][batch]pending
 }
 
 // A byte in all bytes of a word.
@@ -53,6 +54,8 @@ var masks = func() (m [17][2]uint64) {
 // count counts the words of buf[:n], which white space and padBytes follow.
 func (c *counter) count(buf []byte, n int) {
 	word, queued := 0, 0 // word is where the next one starts, or white space
+	queue, ahead := &c.queues[0], &c.queues[1]
+	waiting := 0 // in ahead
 	for at := 0; at <= n; at += 64 {
 		step := buf[at : at+64]
 		var found uint64
@@ -67,7 +70,7 @@ func (c *counter) count(buf []byte, n int) {
 			}
 			k0 := binary.LittleEndian.Uint64(buf[start:])
 			k1 := binary.LittleEndian.Uint64(buf[start+8:])
-			p := &c.queue[queued%batch]
+			p := &queue[queued%batch]
 			if size := end - start; size <= 16 {
 				m := &masks[size]
 				p.k0, p.k1 = k0&m[0], k1&m[1]
@@ -77,12 +80,14 @@ func (c *counter) count(buf []byte, n int) {
 			}
 			p.start, p.end = uint32(start), uint32(end)
 			if queued++; queued == batch {
-				c.table.add(c.queue[:], buf)
-				queued = 0
+				c.table.prefetch(queue[:])
+				c.table.add(ahead[:waiting], buf)
+				queue, ahead, waiting, queued = ahead, queue, batch, 0
 			}
 		}
 	}
-	c.table.add(c.queue[:queued], buf)
+	c.table.add(ahead[:waiting], buf)
+	c.table.add(queue[:queued], buf)
 }
 
 func mix(a, b uint64) uint64 {

@@ -1,5 +1,7 @@
 package main
 
+import "unsafe"
+
 // entry is a word and its count: 32 bytes, two to a cache line, without a pointer.
 type entry struct {
 	k0, k1 uint64 // the first 16 bytes
@@ -19,17 +21,17 @@ const entriesMin = 1 << 16
 
 func newTable() *table { return &table{entries: newEntries(entriesMin)} }
 
+// prefetch has what words hash to loaded.
+func (t *table) prefetch(words []pending) {
+	prefetch(unsafe.Pointer(&t.entries[0]), uint64(len(t.entries)-1), words)
+}
+
 // add counts a batch of words, which are in buf.
 func (t *table) add(words []pending, buf []byte) {
 	if 2*(t.used+len(words)) > len(t.entries) {
 		t.grow()
 	}
 	entries, mask := t.entries, uint64(len(t.entries)-1)
-	var touched uint64 // has the misses of all words under way before the first is waited for
-	for i := range words {
-		touched |= entries[words[i].hash&mask].count
-	}
-	t.used += int(touched >> 63) // no count is that high, but the compiler does not know
 	for i := range words {
 		p := &words[i]
 		e := &entries[p.hash&mask]
