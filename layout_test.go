@@ -33,6 +33,8 @@ var layout = []struct {
 	{"coordinator/journal/journaltest", ". coordinator/journal",
 		"a suite for every journal depends on none"},
 	{"shuffle", ".", "records between stages pass no connection and know no task"},
+	{"shuffle/transfer", ". protocol shuffle",
+		"segments move between agents: no task, process or coordinator stands behind them"},
 	{"format", ".", "how bytes become records depends on nobody who reads them"},
 	{"mapper", ". shuffle storage format", "a map task is a function of files"},
 	{"reducer", ". shuffle storage", "a reduce task is a function of files"},

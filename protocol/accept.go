@@ -17,7 +17,7 @@ type AcceptConfig struct {
 	Token    []byte // TokenLen bytes; unused with an Identity
 
 	Connection uint64 // number of the connection, for logs
-	Hello      Hello  // this side's Product and Host; Accept sets what the protocol fixes
+	Hello      Hello  // this side's Product, Host and Role (0: coordinator); Accept sets the rest
 	Roles      []Role // that peers may have here
 
 	// Welcome decides whether the peer comes in, and gives the message that says so; Accept sets
@@ -35,7 +35,9 @@ func Accept(ctx context.Context, c *Conn, cfg AcceptConfig) (Hello, Identity, er
 	a := acceptance{c: c, cfg: &cfg}
 	a.ours = cfg.Hello
 	a.ours.Magic, a.ours.ProtoMin, a.ours.ProtoMax = magic, VersionMin, VersionMax
-	a.ours.Role = uint8(RoleCoordinator)
+	if a.ours.Role == 0 {
+		a.ours.Role = uint8(RoleCoordinator)
+	}
 	c.sendText(a.greeting())
 	c.Flush()
 	err := a.run(ctx)

@@ -18,22 +18,31 @@ import (
 // Welcome. A refusal is the *fanfold.Error that the server sent. After an error the connection is
 // closed.
 func Connect(ctx context.Context, c *Conn, ours Hello, token []byte) (Hello, Welcome, error) {
+	return ConnectTo(ctx, c, RoleCoordinator, ours, token)
+}
+
+// ConnectTo is Connect to a server of another role: workers serve segments to each other.
+func ConnectTo(
+	ctx context.Context, c *Conn, role Role, ours Hello, token []byte,
+) (Hello, Welcome, error) {
 	stop := context.AfterFunc(ctx, func() { c.abort(context.Cause(ctx)) })
 	defer stop()
 	c.rules = handshake
 	c.rules.greeting = false // the server's is read apart
 	ours.Magic, ours.ProtoMin, ours.ProtoMax = magic, VersionMin, VersionMax
-	server, w, err := c.connect(&ours, token)
+	server, w, err := c.connect(role, &ours, token)
 	if err != nil {
 		c.Close()
 		return Hello{}, Welcome{}, err
 	}
-	c.rules = after(RoleCoordinator)
+	c.rules = after(role)
 	c.setPeerMax(w.FrameMax)
 	return server, w, nil
 }
 
-func (c *Conn) connect(ours *Hello, token []byte) (server Hello, w Welcome, err error) {
+func (c *Conn) connect(
+	role Role, ours *Hello, token []byte,
+) (server Hello, w Welcome, err error) {
 	if err := c.readGreeting(); err != nil {
 		return server, w, err
 	}
@@ -49,9 +58,9 @@ func (c *Conn) connect(ours *Hello, token []byte) (server Hello, w Welcome, err 
 	if _, err := agree(ours, &server); err != nil {
 		return server, w, err
 	}
-	if r := Role(server.Role); r != RoleCoordinator {
+	if r := Role(server.Role); r != role {
 		return server, w, fanfold.Errorf(fanfold.KindProtocol, "handshake",
-			"the peer is a %s, and a %s looks for a %s", r, Role(ours.Role), RoleCoordinator)
+			"the peer is a %s, and a %s looks for a %s", r, Role(ours.Role), role)
 	}
 	if token != nil {
 		if err := c.prove(ours, &server, token); err != nil {

@@ -234,7 +234,7 @@
 //	1 Name   str
 //	2 N      i64
 //
-// # Credit: 18, control, urgent, from client admin viewer coordinator
+// # Credit: 18, control, urgent, from client worker admin viewer coordinator
 //
 // The receiver may send that many further bytes of a stream.
 //

@@ -136,3 +136,30 @@ func (m *Verdict) parse(raw []byte) error {
 	m.Committed = c.bool()
 	return c.err
 }
+
+func (m *Piece) append(dst []byte) []byte {
+	dst = head(dst, KindPiece, 9)
+	dst = appendUint(dst, m.Stream)
+	dst = appendInt(dst, m.Offset)
+	dst = appendBytes(dst, m.Data)
+	dst = appendUint(dst, uint64(m.Codec))
+	dst = appendInt(dst, m.Bytes)
+	dst = appendInt(dst, m.Records)
+	dst = appendBool(dst, m.Last)
+	dst = appendUint(dst, uint64(m.Kind))
+	return appendString(dst, m.Error)
+}
+
+func (m *Piece) parse(raw []byte) error {
+	c := fields(raw)
+	m.Stream = c.uint64()
+	m.Offset = c.int64()
+	m.Data = c.bytes()
+	m.Codec = c.uint8()
+	m.Bytes = c.int64()
+	m.Records = c.int64()
+	m.Last = c.bool()
+	m.Kind = c.uint32()
+	m.Error = c.string()
+	return c.err
+}

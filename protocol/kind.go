@@ -59,6 +59,11 @@ const (
 	KindLogQuery  Kind = 64
 	KindLog       Kind = 65
 	KindHeartbeat Kind = 66
+
+	KindPull   Kind = 80
+	KindPulled Kind = 81
+	KindFetch  Kind = 82
+	KindPiece  Kind = 83
 )
 
 // Role is what a peer is on one connection.
@@ -131,7 +136,7 @@ var kinds = [...]struct {
 	KindProgress: {"Progress", urgent, byServer, (*Progress)(nil)},
 	KindResult:   {"Result", bulk, byServer | byWorker, (*Result)(nil)},
 	KindEnded:    {"Ended", control, byServer, (*Ended)(nil)},
-	KindCredit:   {"Credit", urgent, byClient | byServer, (*Credit)(nil)},
+	KindCredit:   {"Credit", urgent, byClient | byWorker | byServer, (*Credit)(nil)},
 	KindCancel:   {"Cancel", urgent, bySubmit, (*Cancel)(nil)},
 	KindAttach:   {"Attach", urgent, byClient, (*Attach)(nil)},
 	KindQuery:    {"Query", urgent, byClient, (*Query)(nil)},
@@ -168,6 +173,11 @@ var kinds = [...]struct {
 	KindLogQuery:  {"LogQuery", urgent, byServer, (*LogQuery)(nil)},
 	KindLog:       {"Log", bulk, byWorker, (*Log)(nil)},
 	KindHeartbeat: {"Heartbeat", urgent, byWorker, (*Heartbeat)(nil)},
+
+	KindPull:   {"Pull", bulk, byServer, (*Pull)(nil)},
+	KindPulled: {"Pulled", control, byWorker, (*Pulled)(nil)},
+	KindFetch:  {"Fetch", control, byWorker, (*Fetch)(nil)},
+	KindPiece:  {"Piece", bulk, byWorker, (*Piece)(nil)},
 }
 
 // known reports whether the protocol has a message of this kind.

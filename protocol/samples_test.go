@@ -10,7 +10,7 @@ import (
 // samples has at least one message of each kind, as they are in practice.
 func samples() []Body {
 	return slices.Concat(handshakeSamples(), clientSamples(), processSamples(), workerSamples(),
-		streamSamples(), callSamples())
+		streamSamples(), callSamples(), transferSamples())
 }
 
 func sampleID(n byte) []byte   { return bytes.Repeat([]byte{n}, 16) }
@@ -132,6 +132,22 @@ func workerSamples() []Body {
 		&LogQuery{Stream: 8, Job: sampleID(1), Attempt: "", Tail: 4096},
 		&Log{Stream: 8, Parts: []LogPart{{Attempt: "a", Worker: "local"}}, Last: true},
 		&Heartbeat{Running: 1, PIDs: []uint32{4712, 0}},
+	}
+}
+
+// transferSamples are the messages by which segments move between workers.
+func transferSamples() []Body {
+	return []Body{
+		&Pull{Attempt: 1 << 40, Task: 3, Address: "host8.example:9502", Path: "j/map-3-1.0/out", Part: 2,
+			Ticket: sampleHash(4), To: "j/from-2/map-3-1.0.2", Last: true,
+			Keys: []Range{{[]byte("a"), []byte("b")}}},
+		&Pulled{Attempt: 1 << 40},
+		&Pulled{Attempt: 1 << 40, Failure: []Failure{sampleFailure()}, Lost: 3},
+		&Fetch{Stream: 1, Path: "j/map-3-1.0/out", Part: 2, Offset: 1 << 20, Credit: 1 << 20,
+			Ticket: sampleHash(4), Codec: CodecS2},
+		&Piece{Stream: 1, Offset: 1 << 20, Data: []byte{1, 'a', 2, '7'}, Codec: CodecS2, Bytes: 1 << 21,
+			Records: 1000, Last: true},
+		&Piece{Stream: 2, Last: true, Kind: 6, Error: "no such file"},
 	}
 }
 

@@ -56,9 +56,15 @@ func blockCRC(header, stored []byte) uint32 {
 
 // check verifies a block whose bytes are all there. What it accepts can be read.
 func (h blockHeader) check(header, stored []byte) error {
-	switch {
-	case h.crc != blockCRC(header, stored):
+	if h.crc != blockCRC(header, stored) {
 		return corrupt("the checksum of a block does not match")
+	}
+	return h.sound()
+}
+
+// sound checks what a header says by itself.
+func (h blockHeader) sound() error {
+	switch {
 	case h.codec != codecRaw || h.zero != [3]byte{}:
 		return fanfold.Errorf(fanfold.KindUnsupported, "read block", "codec %d", h.codec)
 	case h.raw != h.stored || h.count == 0:

@@ -49,7 +49,8 @@
 // is the offset of its block as a u64. They are at about even distances, 1,024 at most.
 //
 // A part that travels inline is the blocks of its partition and nothing else. A run, which never
-// leaves its attempt, is a segment without index and trailer.
+// leaves its attempt, is a segment without index and trailer. An extract, the copy of one partition
+// on another host, is a segment of one partition whose blocks keep their number.
 //
 // A reader takes no byte on trust: lengths are checked against what is there before anything is
 // allocated, and CRCs, partitions, numbers of rows and their order against what was promised.

@@ -3,7 +3,7 @@ package shuffle
 import (
 	"bytes"
 	"encoding/binary"
-	"os"
+	"io"
 
 	"github.com/fanfold/fanfold"
 )
@@ -78,15 +78,28 @@ func (s *segment) writeMarks() error {
 
 // skipTo moves b, which stands at the first block of a segment with marks, to the last one that all
 // blocks before have smaller keys than from only.
-func (b *blockRows) skipTo(f *os.File, index partIndex, from []byte) error {
-	m := blockRows{
-		src: f, part: marksPartition, onePart: true, sorted: true, meter: b.meter, fail: runError,
+func (b *blockRows) skipTo(f io.ReaderAt, index partIndex, from []byte) error {
+	start := b.off
+	return readMarks(f, index, b.end-b.off, b.meter, func(m *mark) bool {
+		if !m.before(from) {
+			return false
+		}
+		b.off = start + m.offset
+		return true
+	})
+}
+
+// readMarks gives the marks of a segment whose rows have so many bytes, until yield has enough.
+func readMarks(
+	f io.ReaderAt, index partIndex, size int64, m *meter, yield func(*mark) bool,
+) error {
+	b := blockRows{
+		src: f, part: marksPartition, onePart: true, sorted: true, meter: m, fail: runError,
 		off: index.offset, end: index.offset + index.length, want: index.records, block: blockBytes,
 	}
-	start, size := b.off, b.end-b.off
 	for {
 		var r row
-		if more, err := m.next(&r); err != nil || !more {
+		if more, err := b.next(&r); err != nil || !more {
 			return err
 		}
 		if len(r.value) != markValueBytes {
@@ -96,9 +109,8 @@ func (b *blockRows) skipTo(f *os.File, index partIndex, from []byte) error {
 		if at >= uint64(size) {
 			return corrupt("a mark of a block that is not there")
 		}
-		if !(&mark{key: r.key}).before(from) {
+		if !yield(&mark{r.key, int64(at)}) {
 			return nil
 		}
-		b.off = start + int64(at)
 	}
 }

@@ -34,7 +34,11 @@ func TestRangesOfKeys(t *testing.T) {
 		for _, below := range append(cuts, nil) {
 			source.Keys = &KeyRange{from, below}
 			from = below
-			in, err := Merge(c, []Source{source})
+			one := source
+			if source.Path != "" && rapid.Bool().Draw(t, "extract") {
+				one = extractOf(t, c.Dir, source)
+			}
+			in, err := Merge(c, []Source{one})
 			if err != nil {
 				t.Fatalf("merge: %v", err)
 			}
@@ -56,6 +60,32 @@ func TestRangesOfKeys(t *testing.T) {
 			t.Fatalf("%d records were counted of %d", read, len(want))
 		}
 	})
+}
+
+// extractOf gives the same source as another host would have it.
+func extractOf(t fataler, dir string, s Source) Source {
+	whole, err := os.ReadFile(s.Path)
+	if err != nil {
+		t.Fatalf("read segment: %v", err)
+	}
+	e, err := Find(bytes.NewReader(whole), int64(len(whole)), uint32(s.Part), s.Keys)
+	if err != nil {
+		t.Fatalf("find: %v", err)
+	}
+	f, err := os.CreateTemp(dir, "extract")
+	if err != nil {
+		t.Fatalf("make extract: %v", err)
+	}
+	defer f.Close()
+	x := NewExtract(f, uint32(s.Part))
+	if _, err := x.Write(whole[e.Offset:][:e.Bytes]); err != nil {
+		t.Fatalf("write extract: %v", err)
+	}
+	if err := x.Finish(-1); err != nil {
+		t.Fatalf("finish extract: %v", err)
+	}
+	s.Path, s.Extract = f.Name(), true
+	return s
 }
 
 // longKeys gives n keys that ascend and have more in common than a mark has room for.

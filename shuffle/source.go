@@ -12,6 +12,7 @@ type Source struct {
 	Task    uint32    // of the stage before, which made the output
 	Path    string    // absolute
 	Part    int       // partition to read
+	Extract bool      // Path is an Extract of it
 	Keys    *KeyRange // to read of an output with marks; nil: it has none
 	Inline  []byte    // blocks of that partition; not changed
 	Records int64     // in all partitions of the output together
@@ -68,17 +69,22 @@ func (b *blockRows) seek(f *os.File, s *Source) error {
 	if err != nil {
 		return diskError("open segment", err)
 	}
-	found, err := readIndex(f, info.Size(), s.Part)
+	part := s.Part
+	if s.Extract {
+		part = 0
+	}
+	found, err := readIndex(f, info.Size(), part)
 	if err != nil {
 		return err
 	}
 	var marks partIndex
-	if s.Keys != nil {
+	if s.Keys != nil && !s.Extract {
 		if marks, err = readIndex(f, info.Size(), marksPartition); err != nil {
 			return err
 		}
 	}
-	if n := found.total - marks.records; n != s.Records {
+	n := found.total - marks.records
+	if s.Extract && (found.partitions > 1 || n > s.Records) || !s.Extract && n != s.Records {
 		return corrupt("a segment of %d records where %d were written", n, s.Records)
 	}
 	b.src, b.closeFile = f, f.Close
@@ -88,6 +94,9 @@ func (b *blockRows) seek(f *os.File, s *Source) error {
 		return nil
 	}
 	b.want = -1
+	if s.Extract {
+		return nil // it begins where the range does
+	}
 	return b.skipTo(f, marks, s.Keys.From)
 }
 

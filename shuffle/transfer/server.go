@@ -1,0 +1,181 @@
+package transfer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/protocol"
+)
+
+// acceptPause is how long a Server rests that cannot accept connections, for want of descriptors.
+const acceptPause = 100 * time.Millisecond
+
+// ServerConfig describes a Server. Open must be set, and Token or Identify.
+type ServerConfig struct {
+	// Open opens a regular file of the worker's, by its path below the worker's directory.
+	Open func(path string) (*os.File, error)
+
+	// Identify proves a peer by its transport, as TLS does, and gives the connection to use instead;
+	// it is part of the handshake, which ctx limits. nil: peers must have the Token.
+	Identify func(ctx context.Context, c net.Conn) (net.Conn, *protocol.Identity, error)
+	Token    []byte
+
+	Product string // for the greeting
+	Log     hclog.Logger
+}
+
+// Server serves segments to the workers of other hosts. Its methods are safe for concurrent use.
+type Server struct {
+	cfg ServerConfig
+	key atomic.Pointer[[]byte] // of the tickets; nil: nobody has one
+
+	mu       sync.Mutex // guards what follows
+	entering []*entrance
+	sessions int
+}
+
+// entrance is a connection that has not proved itself.
+type entrance struct{ evict context.CancelFunc }
+
+// NewServer makes a Server; Serve starts it.
+func NewServer(cfg ServerConfig) *Server {
+	cfg.Product = cmp.Or(cfg.Product, "fanfold")
+	if cfg.Log == nil {
+		cfg.Log = hclog.NewNullLogger()
+	}
+	return &Server{cfg: cfg}
+}
+
+// SetKey says by which key tickets are made from now on.
+func (s *Server) SetKey(key []byte) {
+	key = slices.Clone(key)
+	s.key.Store(&key)
+}
+
+// Serve accepts connections until ctx ends, closes the listener, and returns when all connections
+// have ended.
+func (s *Server) Serve(ctx context.Context, l net.Listener) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	unwatch := context.AfterFunc(ctx, func() { l.Close() })
+	defer unwatch()
+	defer l.Close()
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			e, shaking := s.enter(ctx) // here: the oldest is evicted first
+			all.Go(func() { s.session(ctx, shaking, e, c) })
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return
+		default:
+			s.cfg.Log.Warn("accept", "error", err)
+			pause(ctx, acceptPause)
+		}
+	}
+}
+
+// enter notes a handshake under way, and ends the oldest one if there are too many.
+func (s *Server) enter(ctx context.Context) (*entrance, context.Context) {
+	shaking, cancel := context.WithTimeout(ctx, handshakeTime)
+	e := &entrance{cancel}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.entering) == handshakesMax {
+		s.entering[0].evict()
+		s.entering = slices.Delete(s.entering, 0, 1)
+	}
+	s.entering = append(s.entering, e)
+	return e, shaking
+}
+
+func (s *Server) leave(e *entrance) {
+	e.evict()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entering = slices.DeleteFunc(s.entering, func(other *entrance) bool { return other == e })
+}
+
+// session serves one connection, until ctx ends.
+func (s *Server) session(ctx, shaking context.Context, e *entrance, c net.Conn) {
+	conn, peer, err := s.shake(shaking, c)
+	s.leave(e)
+	if err != nil {
+		s.cfg.Log.Warn("refuse connection for segments", "from", c.RemoteAddr(), "error", err)
+		return
+	}
+	defer s.count(-1)
+	defer conn.Close()
+	unwatch := context.AfterFunc(ctx, func() { conn.Close() })
+	defer unwatch()
+	x := &session{server: s, conn: conn, open: map[uint64]*outgoing{}}
+	if err := x.run(ctx); err != nil {
+		s.cfg.Log.Info("close connection for segments", "worker", peer.Name, "error", err)
+		bye, cancel := context.WithTimeout(ctx, farewellTime)
+		defer cancel()
+		_ = conn.Fail(bye, err) // it ends either way
+	}
+}
+
+// shake lets a worker prove itself. A connection that is let in counts.
+func (s *Server) shake(
+	ctx context.Context, c net.Conn,
+) (*protocol.Conn, protocol.Hello, error) {
+	unwatch := context.AfterFunc(ctx, func() { c.Close() })
+	defer unwatch()
+	var id *protocol.Identity
+	if s.cfg.Identify != nil {
+		secured, proven, err := s.cfg.Identify(ctx, c)
+		if err != nil {
+			c.Close()
+			return nil, protocol.Hello{}, err
+		}
+		c, id = secured, proven
+	}
+	conn := protocol.NewConn(c)
+	hello, _, err := protocol.Accept(ctx, conn, protocol.AcceptConfig{
+		Identity: id, Token: s.cfg.Token, Roles: []protocol.Role{protocol.RoleWorker},
+		Hello: protocol.Hello{Role: uint8(protocol.RoleWorker), Product: s.cfg.Product},
+		Welcome: func(protocol.Hello, protocol.Identity) (w protocol.Welcome, err error) {
+			if s.count(1) > sessionsMax {
+				err = fanfold.Errorf(fanfold.KindBusy, "join", "%d connections are open", sessionsMax)
+			}
+			return w, err
+		},
+	})
+	return conn, hello, err
+}
+
+// count counts connections that were let in.
+func (s *Server) count(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions += n
+	return s.sessions
+}
+
+// mayFetch reports whether the ticket of a Fetch is right.
+func (s *Server) mayFetch(m *protocol.Fetch) bool {
+	key := s.key.Load()
+	return key != nil && m.Grants(*key)
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
