@@ -177,7 +177,7 @@ func (f *failure) exit(m *protocol.Exited) {
 // resolveExit completes the failure that waits for an Exited; false: none does.
 func (o *owner) resolveExit(sl *slot, m *protocol.Exited) bool {
 	for _, f := range o.reports {
-		if f.gone != nil && f.gone.slot == sl && samePID(f.gone, m) {
+		if f.gone != nil && f.gone.slot == sl && samePID(f.gone.pid(), m.PID) {
 			f.exit(m)
 			o.resolved(f)
 			return true

@@ -35,10 +35,11 @@ type fakeAgent struct {
 	onExited func(slot int) *protocol.Exited
 	broken   map[string]bool // files that cannot be read
 
-	handle   handling                           // of calls; nil: echo
-	onTold   func(*fakeProcess, *protocol.Told) // takes the answer to an Ask
-	lazy     bool                               // calls that are held have not started
-	stubborn bool                               // its processes do not retire
+	handle   handling                            // of calls; nil: echo
+	born     func(*fakeProcess) *protocol.Exited // ends those of other images at once
+	onTold   func(*fakeProcess, *protocol.Told)  // takes the answer to an Ask
+	lazy     bool                                // calls that are held have not started
+	stubborn bool                                // its processes do not retire
 }
 
 // behaviour is what a fake process makes of an attempt; nil: it says nothing.
@@ -81,6 +82,12 @@ func (a *fakeAgent) start(slot int, image []byte) {
 	a.pid++
 	p := newFakeProcess(a, slot, a.pid+100, image)
 	a.slots[slot] = p
+	if a.born != nil && image != nil {
+		a.control.Send(a.born(p))
+		p.conn.Close()
+		close(p.ended)
+		return
+	}
 	slow := a.slow
 	a.c.all.Go(func() {
 		if slow != nil && image != nil {
@@ -118,11 +125,12 @@ func (a *fakeAgent) kill(m *protocol.Kill) {
 	if p := a.slots[m.Slot]; p.pid == m.PID {
 		a.c.all.Go(p.kill)
 	}
-	for _, p := range a.warm {
+	a.warm = slices.DeleteFunc(a.warm, func(p *fakeProcess) bool {
 		if p.pid == m.PID {
 			a.c.all.Go(func() { p.conn.Close() })
 		}
-	}
+		return p.pid == m.PID
+	})
 }
 
 func (a *fakeAgent) process(slot int) *fakeProcess {

@@ -185,31 +185,31 @@ func (o *owner) exited(w *worker, m *protocol.Exited) {
 	sl := w.slots[m.Slot]
 	switch {
 	case m.Failed != "":
-		o.notStarted(sl, m)
+		o.notStarted(sl, m, "cannot be started: "+m.Failed)
+	case !sl.part(m.PID):
+		o.notStarted(sl, m, m.Words+", before its handshake")
 	case o.resolveExit(sl, m):
-	case sl.process != nil && samePID(sl.process, m):
+	case sl.process != nil && samePID(sl.process.pid(), m.PID):
 		sl.process.exited = m
 	default:
 		sl.warm = slices.DeleteFunc(sl.warm, func(p *process) bool { return p.pid() == m.PID })
 	}
 }
 
-// samePID tells a process from the others that its slot has or has had.
-func samePID(p *process, m *protocol.Exited) bool {
-	return p.pid() == 0 || m.PID == 0 || p.pid() == m.PID
-}
-
-// notStarted fails the attempt that waits for a process which could not be started. The process
-// that was used before, if it still is there, goes on.
-func (o *owner) notStarted(sl *slot, m *protocol.Exited) {
-	o.log.Error("start task process", "worker", sl.worker.name(), "slot", sl.index, "error", m.Failed)
+// notStarted fails the attempt that waits for a process which does not come, and says why. The one
+// that was used before, if it still is there, goes on, or else one of the worker's own image.
+func (o *owner) notStarted(sl *slot, m *protocol.Exited, why string) {
+	o.log.Error("start task process", "worker", sl.worker.name(), "slot", sl.index, "error", why)
 	if sl.id == 0 || sl.process != nil || !slices.Equal(m.Image, o.imageHash(sl.asked)) {
 		return
 	}
 	sl.asked = noImage
 	o.giveUp(sl, &process{
-		slot: sl, exited: &protocol.Exited{Words: "cannot be started: " + m.Failed},
+		slot: sl, exited: &protocol.Exited{Words: why, Log: m.Log},
 	}, scheduler.Crashed)
+	if sl.asked == noImage {
+		o.ask(sl, 0)
+	}
 }
 
 // attempt is one execution of a task on a slot, from Send to its report.

@@ -195,6 +195,45 @@ func TestProcessBeforeGoesOnWhenAnImageCannotBeStarted(t *testing.T) {
 	})
 }
 
+// TestImageThatDiesBeforeItsHandshake checks that a job whose processes die so has its failure at
+// once, with all that is known of it.
+func TestImageThatDiesBeforeItsHandshake(t *testing.T) {
+	for _, kept := range []uint32{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, Config{}, 0)
+			c.processes = kept
+			c.agent = c.join("w2", 1)
+			cl := c.client("ann")
+			c.runImages(cl, 0)
+			c.agent.set(func(a *fakeAgent) {
+				a.born = func(p *fakeProcess) *protocol.Exited {
+					return &protocol.Exited{
+						PID: p.pid, Code: 3, Words: "exited with status 3", Log: "no such library\n",
+						Image: p.image,
+					}
+				}
+			})
+			start := time.Now()
+			job := fanfold.Job{MaxAttempts: 1, Deadline: time.Minute}
+			_, err := c.submitImage(cl, 1, job).Wait()
+			e := failureOf(t, err)
+			if !strings.Contains(e.Error(), "exited with status 3, before its handshake") ||
+				e.Log != "no such library\n" {
+				t.Errorf("got %v, log %q", e, e.Log)
+			}
+			if took := time.Since(start); took > 0 {
+				t.Errorf("it took %v", took)
+			}
+			job.MaxAttempts = 0
+			if _, err := c.submitImage(cl, 1, job).Wait(); fanfold.KindOf(err) != fanfold.KindCrashed {
+				t.Errorf("got %v", err)
+			}
+			c.agent.set(func(a *fakeAgent) { a.born = nil })
+			c.runImages(cl, 0, 1)
+		})
+	}
+}
+
 // TestProcessThatWasAwaitedComesLate has the job be cancelled whose image a slot waits for.
 func TestProcessThatWasAwaitedComesLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -35,6 +35,7 @@ type slot struct {
 	warm    []*process // of other images, the least recently used first
 	asked   uint32     // image that the worker was told last to be wanted
 	gone    *process   // while the scheduler is told of its end; else nil
+	known   []uint32   // processes that have shaken hands, until the worker tells of their end
 
 	attempts []attempt // sent by the scheduler and not ended, in the order in which they run
 	orders   []order   // what the process is yet to be sent
@@ -61,6 +62,29 @@ type process struct {
 // pid is the id of a process; 0: it did not say.
 func (p *process) pid() uint32 { return p.peer.hello.PID }
 
+// knownMax is how many processes a slot knows whose worker does not tell that they have ended.
+const knownMax = 64
+
+// meet notes that a process has shaken hands.
+func (sl *slot) meet(pid uint32) {
+	if len(sl.known) == knownMax {
+		sl.known = slices.Delete(sl.known, 0, 1)
+	}
+	sl.known = append(sl.known, pid)
+}
+
+// part reports whether a process that has ended has shaken hands before.
+func (sl *slot) part(pid uint32) bool {
+	i := slices.IndexFunc(sl.known, func(known uint32) bool { return samePID(known, pid) })
+	if i >= 0 {
+		sl.known = slices.Delete(sl.known, i, i+1)
+	}
+	return i >= 0
+}
+
+// samePID tells a process from the others that its slot has or has had; 0 is not known.
+func samePID(a, b uint32) bool { return a == 0 || b == 0 || a == b }
+
 // processes are all those of a slot that are attached.
 func (sl *slot) processes() []*process {
 	list := slices.Clone(sl.warm)
@@ -85,9 +109,11 @@ func (o *owner) admit(p *peer) (protocol.Welcome, error) {
 	case len(o.peers) >= o.cfg.Limits.ConnectionsMax:
 		return w, fanfold.Errorf(fanfold.KindBusy, "join", "%d connections are open", len(o.peers))
 	case p.role == protocol.RoleProcess:
-		if _, err := o.offered(p); err != nil {
+		sl, err := o.offered(p)
+		if err != nil {
 			return w, err
 		}
+		sl.meet(p.hello.PID)
 	case p.role == protocol.RoleWorker:
 		if p.hello.Name == "" {
 			return w, fanfold.Errorf(fanfold.KindUsage, "join", "a worker needs a name")

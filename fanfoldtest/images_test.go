@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/client"
 	"github.com/fanfold/fanfold/coordinator"
+	"github.com/fanfold/fanfold/fanfoldtest"
 	"github.com/fanfold/fanfold/protocol"
 	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/worker"
@@ -126,6 +128,36 @@ func TestJobsOfTwoImagesTakeTurnsInWarmProcesses(t *testing.T) {
 	for _, pid := range []int{a3, b} {
 		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 			t.Errorf("process %d is still there: %v", pid, err)
+		}
+	}
+}
+
+// TestImageThatIsNoTaskProcess submits a job with a program that says what it wants, and ends.
+func TestImageThatIsNoTaskProcess(t *testing.T) {
+	path, err := exec.LookPath("expr")
+	if err != nil {
+		t.Skip(err)
+	}
+	program, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(program)
+	cl, stop := startSlot(t)
+	defer stop()
+	for range 2 {
+		r, err := cl.Submit(t.Context(), client.Submission{
+			Job: fanfold.Job{Program: "words"}, Info: protocol.InfoOf(&words),
+			Image: sum[:], Path: path, Stdin: strings.NewReader(text),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Wait()
+		var e *fanfold.Error
+		if !errors.As(err, &e) || !strings.Contains(e.Log, "missing operand") ||
+			!strings.Contains(e.Error(), "exited with status 2, before its handshake") {
+			t.Errorf("got %v", fanfoldtest.Describe(err))
 		}
 	}
 }

@@ -231,7 +231,7 @@
 //	5 Words   str  "exited with status 3", "killed (signal 9)"
 //	6 Log     str  the last lines that it printed
 //	7 Failed  str  why it could not be started, or ""
-//	8 Image   bin  Failed: that of the Start, if one was the reason to start it
+//	8 Image   bin  that of the Start; none: it is the worker's own
 //
 // # Read: 63, control, urgent, from coordinator
 //

@@ -37,7 +37,7 @@ type Exited struct {
 	Words  string // "killed (signal 9)", "exited with status 3"
 	Log    string // the last lines that it printed
 	Failed string // a process that could not be started: why
-	Image  []byte // Failed: that of the Start
+	Image  []byte // that of the Start; none: it is the worker's own
 }
 
 func (*Exited) kind() Kind { return KindExited }

@@ -120,6 +120,7 @@ func (s *slot) watch(r *resident, p child, born time.Time) {
 	s.agent.report(&protocol.Exited{
 		Slot: uint32(s.index), PID: uint32(p.PID()), Code: uint32(max(0, exit.Code)),
 		Signal: uint32(exit.Signal), Words: exit.Words, Log: string(p.Tail(exitLogMax)),
+		Image: r.sum(),
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
