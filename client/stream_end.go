@@ -73,6 +73,7 @@ func (s *Stream) finish(sum Summary, err error) {
 	if s.unwatch != nil {
 		s.unwatch()
 	}
+	s.pay(0)
 	s.saved = nil
 	close(s.ended)
 	s.stir()

@@ -128,10 +128,14 @@ func (s *Stream) leaveReceiving() {
 	s.stir()
 }
 
-// pay notes that something was dealt with, and gives the credit for it when it is worth a message.
-// s.mu is held.
+// pay notes that something was dealt with, and gives the credit for it when it is worth a message:
+// at the end of a stream that is kept, always. s.mu is held.
 func (s *Stream) pay(cost int64) {
-	if s.owed += cost; s.owed == 0 || s.owed < s.spec.Window/4 || s.over || s.cut {
+	worth := max(1, s.spec.Window/4)
+	if s.over {
+		worth = 1
+	}
+	if s.owed += cost; s.owed < worth || s.over && !s.spec.Open.Keep || s.cut {
 		return
 	}
 	if s.client.send(&protocol.Credit{Stream: s.number, Bytes: s.owed}) == nil {

@@ -197,3 +197,31 @@ func TestCreditOfAKeptStreamIsInOrder(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestKeptStreamThatHasEndedIsAcknowledged checks that what was taken before and after the end does
+// not come again to who attaches next.
+func TestKeptStreamThatHasEndedIsAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t)
+		st, _ := openStream(c, s, StreamSpec{Open: protocol.OpenSpec{Keep: true}})
+		put(t, st, Task{Data: []byte("a")})
+		put(t, st, Task{Data: []byte("b")})
+		a, b := s.sent("a"), s.sent("b")
+		s.send(answer(a, ""))
+		take(t, st)
+		call := callAsync(t.Context(), st, Task{Data: []byte("call")})
+		asked := s.sent("call")
+		s.send(answer(b, ""))
+		synctest.Wait()
+		take(t, st) // pays for the first
+		s.send(answer(asked, ""), finished(a.Request))
+		<-call
+		if m := want[*protocol.Credit](s); m.Bytes != protocol.TaskCost {
+			t.Errorf("at the end: got %+v", m)
+		}
+		takeEnd(t, st, fanfold.KindNone)
+		if m := want[*protocol.Credit](s); m.Bytes != 2*protocol.TaskCost {
+			t.Errorf("after the last was taken: got %+v", m)
+		}
+	})
+}
