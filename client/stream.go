@@ -101,6 +101,7 @@ type Stream struct {
 	untaken  int64                     // cost of filling
 	taken    int64                     // cost of what Recv has taken, and may still be looking at
 	owed     int64                     // cost of what was dealt with, to be given as credit
+	came     uint64                    // messages with a cost of this request
 	reduced  []byte
 	crc      uint32 // of the bytes that came for reduced
 	received int64  // their number

@@ -21,7 +21,6 @@ type call struct {
 	list  []Result // Tag is set of what was sent, State of what has ended
 	left  int
 	heard []heard // not told yet
-	cost  int64   // of heard
 }
 
 // place is where a result belongs to.
@@ -32,8 +31,10 @@ type place struct {
 
 // heard is what a task has said before its end.
 type heard struct {
-	i      int
-	result Result
+	i               int
+	result          Result
+	request, number uint64 // of the message
+	cost            int64
 }
 
 // end takes the result of a task. The stream's mu is held.
@@ -45,12 +46,10 @@ func (k *call) end(i int, r Result) {
 	}
 }
 
-// hear takes what a task says. The stream's mu is held.
-func (k *call) hear(i int, r *Result, cost int64) {
-	one := heard{i, *r}
-	one.result.Data = append([]byte(nil), r.Data...)
+// hear takes what a task says; the data is copied. The stream's mu is held.
+func (k *call) hear(one heard) {
+	one.result.Data = append([]byte(nil), one.result.Data...)
 	k.heard = append(k.heard, one)
-	k.cost += cost
 	k.signal()
 }
 
@@ -156,8 +155,8 @@ func (s *Stream) sendAll(ctx context.Context, k *call, tasks []Task) error {
 // listen tells the caller what the tasks of a call have said, and reports whether all have ended.
 func (s *Stream) listen(k *call, tasks []Task) (ended bool) {
 	s.mu.Lock()
-	list, cost := k.heard, k.cost
-	k.heard, k.cost = nil, 0
+	list := k.heard
+	k.heard = nil
 	ended = k.left == 0
 	s.mu.Unlock()
 	if len(list) == 0 {
@@ -170,8 +169,17 @@ func (s *Stream) listen(k *call, tasks []Task) (ended bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.payLater(cost)
+	s.payForAll(list)
 	return ended
+}
+
+// payForAll is payFor for what the caller was told, or is not to be told. s.mu is held.
+func (s *Stream) payForAll(list []heard) {
+	for i := range list {
+		if one := &list[i]; one.request == s.number { // else it was before a Resume
+			s.payFor(one.number, one.cost)
+		}
+	}
 }
 
 // abandon gives up what has not ended: it is cancelled, and a result that still comes is dropped.
@@ -198,8 +206,8 @@ func (s *Stream) abandon(ctx context.Context, k *call, why error) {
 			s.forsake(rest.Tag)
 		}
 	}
-	s.payLater(k.cost)
-	k.heard, k.cost = nil, 0
+	s.payForAll(k.heard)
+	k.heard = nil
 	s.client.conn.Flush()
 }
 

@@ -143,21 +143,23 @@ func (s *Stream) pay(cost int64) {
 	} // A connection that is lost ends the stream by its reader.
 }
 
-// payLater is pay for what Recv does not get. On a stream that is kept, what came ahead of it is to
-// be paid first: by credit the coordinator knows what it may forget. s.mu is held.
-func (s *Stream) payLater(cost int64) {
-	switch keep := s.spec.Open.Keep; {
-	case keep && len(s.filling.list) > 0:
-		s.untaken += cost
-	case keep && s.taken > 0:
-		s.taken += cost
-	default:
-		s.pay(cost)
+// payFor is pay for the message with a number, which Recv does not get. On a stream that is kept it
+// has to be named when Recv has not taken all that came ahead of it: by credit the coordinator
+// knows what it may forget. s.mu is held.
+func (s *Stream) payFor(number uint64, cost int64) {
+	waits := len(s.filling.list) > 0 || s.taken > 0
+	if s.spec.Open.Keep && waits && cost > 0 && !s.cut {
+		m := protocol.Credit{Stream: s.number, Bytes: cost, Number: number}
+		if s.client.send(&m) == nil {
+			return
+		}
 	}
+	s.pay(cost)
 }
 
 // reply takes the end of a task. s.mu is held.
 func (s *Stream) reply(m *protocol.Reply) {
+	s.came++
 	r := Result{
 		Tag: m.Tag, State: fanfold.State(m.State), Data: m.Data, Attempts: int(m.Attempts),
 		Worker: m.Worker, Epoch: int(m.Epoch), Again: m.Again,
@@ -176,6 +178,7 @@ func (s *Stream) reply(m *protocol.Reply) {
 
 // partial takes what a task says before its end. s.mu is held.
 func (s *Stream) partial(m *protocol.Partial) {
+	s.came++
 	if s.over || s.cut {
 		return
 	}
@@ -193,14 +196,14 @@ func (s *Stream) deliver(r *Result, was tagged, cost int64) {
 	case was == called:
 		p := s.calls[r.Tag]
 		if r.Partial {
-			p.call.hear(p.i, r, cost)
+			p.call.hear(heard{p.i, *r, s.number, s.came, cost})
 			return
 		}
 		delete(s.calls, r.Tag)
 		p.call.end(p.i, *r)
-		s.payLater(cost)
+		s.payFor(s.came, cost)
 	case was == abandoned, s.discard:
-		s.payLater(cost)
+		s.payFor(s.came, cost)
 	case was == waiting && s.spec.Ordered:
 		// Its credit cannot hold back the coordinator: that might be needed for the very result
 		// which is the next one.
@@ -210,7 +213,7 @@ func (s *Stream) deliver(r *Result, was tagged, cost int64) {
 		s.untaken += cost
 		s.filling.add(r)
 	default: // it comes again
-		s.payLater(cost)
+		s.payFor(s.came, cost)
 	}
 }
 

@@ -45,7 +45,7 @@ func (s *Stream) Resume(ctx context.Context, c *Client) error {
 	s.accepted, s.known = make(chan struct{}), false
 	s.reduced, s.received, s.crc = nil, 0, 0
 	// What was not paid for comes again, and is paid for then.
-	s.credit, s.owed, s.taken, s.untaken = protocol.InputWindow, 0, 0, 0
+	s.credit, s.owed, s.taken, s.untaken, s.came = protocol.InputWindow, 0, 0, 0, 0
 	if err = s.attach(ctx); err == nil {
 		err = s.sendAgain(ctx)
 	}

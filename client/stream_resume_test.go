@@ -172,7 +172,9 @@ func TestKeptStreamIsClosedWithoutAConnection(t *testing.T) {
 	})
 }
 
-func TestCreditOfAKeptStreamIsInOrder(t *testing.T) {
+// TestCallsOfAKeptStreamAreAcknowledgedAhead has results wait for a Recv that nobody calls: what
+// calls get is acknowledged by itself, at once.
+func TestCallsOfAKeptStreamAreAcknowledgedAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := connect(t)
 		st, _ := openStream(c, s, StreamSpec{
@@ -180,18 +182,31 @@ func TestCreditOfAKeptStreamIsInOrder(t *testing.T) {
 		})
 		put(t, st, Task{Data: []byte("first")})
 		first := s.sent("first")
-		call := callAsync(t.Context(), st, Task{Data: []byte("call")})
-		asked := s.sent("call")
-		s.send(answer(first, ""), answer(asked, ""))
-		<-call
-		synctest.Wait()
-		if st.owed != 0 || st.untaken != 2*protocol.TaskCost {
-			t.Errorf("%d owed, %d not taken", st.owed, st.untaken)
+		s.send(answer(first, ""))
+		for n := range uint64(3) {
+			told := make(chan string, 1)
+			call := callAsync(t.Context(), st, Task{
+				Data: []byte("call"), OnPartial: func(r Result) { told <- string(r.Data) },
+			})
+			asked := s.sent("call")
+			s.send(&protocol.Partial{Stream: asked.Request, Tag: asked.Tag, Data: []byte("so far")})
+			if got := <-told; got != "so far" {
+				t.Errorf("got %q", got)
+			}
+			m := want[*protocol.Credit](s)
+			if m.Bytes != protocol.TaskCost+6 || m.Number != 2*n+2 {
+				t.Errorf("call %d, partial: got %+v", n, m)
+			}
+			s.send(answer(asked, ""))
+			<-call
+			if m = want[*protocol.Credit](s); m.Bytes != protocol.TaskCost || m.Number != 2*n+3 {
+				t.Errorf("call %d, result: got %+v", n, m)
+			}
 		}
 		take(t, st)
 		go st.Recv(t.Context())
-		if m := want[*protocol.Credit](s); m.Bytes != 2*protocol.TaskCost {
-			t.Errorf("got %+v", m)
+		if m := want[*protocol.Credit](s); m.Bytes != protocol.TaskCost || m.Number != 0 {
+			t.Errorf("the one for Recv: got %+v", m)
 		}
 		s.conn.Close()
 		synctest.Wait()
@@ -209,18 +224,15 @@ func TestKeptStreamThatHasEndedIsAcknowledged(t *testing.T) {
 		a, b := s.sent("a"), s.sent("b")
 		s.send(answer(a, ""))
 		take(t, st)
-		call := callAsync(t.Context(), st, Task{Data: []byte("call")})
-		asked := s.sent("call")
 		s.send(answer(b, ""))
 		synctest.Wait()
 		take(t, st) // pays for the first
-		s.send(answer(asked, ""), finished(a.Request))
-		<-call
+		s.send(finished(a.Request))
 		if m := want[*protocol.Credit](s); m.Bytes != protocol.TaskCost {
 			t.Errorf("at the end: got %+v", m)
 		}
 		takeEnd(t, st, fanfold.KindNone)
-		if m := want[*protocol.Credit](s); m.Bytes != 2*protocol.TaskCost {
+		if m := want[*protocol.Credit](s); m.Bytes != protocol.TaskCost {
 			t.Errorf("after the last was taken: got %+v", m)
 		}
 	})

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/fanfold/fanfold"
@@ -9,24 +10,49 @@ import (
 )
 
 // acknowledge gives up what the client of a stream says that it has.
-func (o *owner) acknowledge(st *stream, bytes int64) {
+func (o *owner) acknowledge(st *stream, m *protocol.Credit) {
 	q := &st.out
-	if q.first == q.next {
+	switch {
+	case q.first == q.next:
 		return
+	case m.Number > 0:
+		o.acknowledgeEarly(st, m.Number)
+	default:
+		q.acked += m.Bytes
 	}
-	q.acked += bytes
 	for q.first < q.next {
-		c := cost(size(q.list[q.first].data))
-		if q.acked < c {
-			return
+		if p := &q.list[q.first]; !p.early {
+			c := cost(size(p.data))
+			if q.acked < c {
+				return
+			}
+			q.acked -= c
 		}
-		q.acked -= c
 		o.dropFirst(st)
 	}
 	q.acked = 0
 	if st.client == nil && st.job.phase == phaseEnded && len(q.list) == 0 {
 		o.detached = slices.DeleteFunc(o.detached, func(other *stream) bool { return other == st })
 		o.dropReply(st.job)
+	}
+}
+
+// acknowledgeEarly gives up one parcel that the client has, although others before it may come
+// again. What is left of many such is tidied up.
+func (o *owner) acknowledgeEarly(st *stream, number uint64) {
+	q := &st.out
+	i, found := slices.BinarySearchFunc(q.list[q.first:q.next], number, func(p parcel, n uint64) int {
+		return cmp.Compare(p.number, n)
+	})
+	p := &q.list[q.first+min(i, q.next-q.first-1)]
+	if !found || p.early {
+		return
+	}
+	o.drop(st, p.data)
+	p.early, p.data, p.reply, p.status = true, 0, protocol.Reply{}, ""
+	if q.early++; q.early > outletTidy && q.early > len(q.list)/2 {
+		q.list = slices.DeleteFunc(q.list[q.first:], func(p parcel) bool { return p.early })
+		q.first, q.next, q.early = 0, q.next-q.first-q.early, 0
 	}
 }
 
@@ -38,7 +64,7 @@ func (o *owner) lateCredit(p *peer, m *protocol.Credit) {
 		return
 	}
 	if st.client == nil {
-		o.acknowledge(st, m.Bytes)
+		o.acknowledge(st, m)
 	}
 	if st.client != nil || len(st.out.list) == 0 {
 		delete(p.client.ended, m.Stream)
@@ -79,13 +105,15 @@ func (o *owner) rewind(st *stream) {
 	q := &st.out
 	list := make([]parcel, 0, len(q.list)-q.first)
 	for i, p := range q.list[q.first:] {
-		if p.partial && q.first+i < q.next {
+		switch {
+		case p.early:
+		case p.partial && q.first+i < q.next:
 			o.drop(st, p.data)
-			continue
+		default:
+			list = append(list, p)
 		}
-		list = append(list, p)
 	}
-	q.list, q.first, q.next, q.acked = list, 0, 0, 0
+	q.list, q.first, q.next, q.acked, q.sent, q.early = list, 0, 0, 0, 0, 0
 }
 
 // attachStream has a client take over the stream of a job.

@@ -126,3 +126,46 @@ func TestSecondAttachTakesTheStreamOver(t *testing.T) {
 		}
 	})
 }
+
+// TestRepliesOfAKeptStreamAreAcknowledgedAhead has a client name all replies but the first, which
+// it does not deal with: it gets as many as it wants, and another one gets the first alone.
+func TestRepliesOfAKeptStreamAreAcknowledgedAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, openConfig(Limits{}), 1)
+		s := c.login("ann")
+		s.manual = true
+		s.open(&protocol.Submit{
+			Job: protocol.JobSpec{Program: "echo"}, Credit: cost(1),
+			Open: []protocol.OpenSpec{{Keep: true}},
+		})
+		const n = 5 * outletTidy
+		s.text(0, "0")
+		s.replies(1)
+		s.send(&protocol.Credit{Stream: s.number, Bytes: cost(1), Number: 1000}) // there is none
+		for number := range uint64(n) {
+			s.text(number+1, "x")
+			if r := await[*protocol.Reply](s); r.Tag != number+1 {
+				t.Fatalf("got the reply of %d, want that of %d", r.Tag, number+1)
+			}
+			for range 2 { // to say it again changes nothing
+				s.send(&protocol.Credit{Stream: s.number, Bytes: cost(1), Number: number + 2})
+			}
+		}
+		synctest.Wait()
+		list, _ := c.client("ann").Stats(t.Context())
+		if got, want := stat(list, "fanfold_stream_cost_bytes"), cost(1); got != want {
+			t.Errorf("%d bytes are kept, want %d", got, want)
+		}
+		s.conn.Close()
+		synctest.Wait()
+		again := c.login("ann")
+		again.attachTo(s.job)
+		again.end()
+		if r := await[*protocol.Reply](again); r.Tag != 0 {
+			t.Errorf("got the reply of %d, want that of 0", r.Tag)
+		}
+		if e := again.ended(); e.Records != n+1 {
+			t.Errorf("ended: %+v", e)
+		}
+	})
+}

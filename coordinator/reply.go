@@ -97,7 +97,7 @@ func (o *owner) credit(p *peer, m *protocol.Credit) error {
 	}
 	r.credit += min(m.Bytes, math.MaxInt64-r.credit)
 	if st := r.job.stream; st != nil && st.client == r {
-		o.acknowledge(st, m.Bytes)
+		o.acknowledge(st, m)
 		o.replyMore(st)
 	}
 	o.enter(r)

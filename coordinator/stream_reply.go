@@ -13,10 +13,12 @@ import (
 // acknowledged it.
 type outlet struct {
 	list  []parcel
-	first int   // list[:first] is done with
-	next  int   // list[first:next] was sent and is not acknowledged
-	acked int64 // cost of list[first:next] that is acknowledged, less than that of the first
-	words int   // replies that are yet to come, with the words of their failure
+	first int    // list[:first] is done with
+	next  int    // list[first:next] was sent and, but for some, is not acknowledged
+	acked int64  // cost of list[first:next] that is acknowledged, less than that of the first
+	sent  uint64 // number of the last one sent
+	early int    // in list[first:next] that were acknowledged before their turn
+	words int    // replies that are yet to come, with the words of their failure
 }
 
 // parcel is a Reply, or a Partial.
@@ -24,7 +26,9 @@ type parcel struct {
 	reply   protocol.Reply // without Data; a Partial has Tag and Attempts of it
 	data    scheduler.Ref
 	status  string
+	number  uint64 // in the order of sending, from 1
 	partial bool
+	early   bool // it was acknowledged before its turn
 }
 
 // The outlet is tidied when so much of it is done with, and its memory is given back above that.
@@ -116,6 +120,8 @@ func (o *owner) sendOutlet(st *stream) {
 			o.send(r.peer, &p.reply)
 			p.reply.Data = nil
 		}
+		q.sent++
+		p.number = q.sent
 		if q.next++; !st.spec.Keep {
 			o.dropFirst(st)
 		}
@@ -125,7 +131,11 @@ func (o *owner) sendOutlet(st *stream) {
 // dropFirst gives up the oldest parcel.
 func (o *owner) dropFirst(st *stream) {
 	q := &st.out
-	o.drop(st, q.list[q.first].data)
+	if p := &q.list[q.first]; p.early {
+		q.early--
+	} else {
+		o.drop(st, p.data)
+	}
 	q.list[q.first] = parcel{}
 	q.first++
 	q.next = max(q.next, q.first)

@@ -122,8 +122,9 @@
 // Reply and a Partial the length of Data and 64, to a client. A message may be sent while the
 // credit is above 0, and takes it below 0 if need be. The Credit that a client gives for a request
 // also says what it has dealt with: each byte of it acknowledges so much of the Replies and
-// Partials, in the order in which they came. Nothing else between the server and its processes has
-// credit: the server has no more Calls on the way than it wants.
+// Partials, in the order in which they came; or all of it is for one that it names. Nothing else
+// between the server and its processes has credit: the server has no more Calls on the way than it
+// wants.
 //
 // # A submit, step by step
 //

@@ -240,6 +240,8 @@
 //
 //	1 Stream  u64  of Input or Result; the request of an open job
 //	2 Bytes   i64
+//	3 Number  u64  of an open job: the only Reply or Partial of the request that this acknowledges,
+//	               counted from 1; 0: it acknowledges the oldest ones
 //
 // # Cancel: 19, control, urgent, from client admin
 //

@@ -105,7 +105,7 @@ func FuzzHot(f *testing.F) {
 		for _, v := range []hot{
 			&Input{a, i, y, data},
 			&Result{a, i, data, y, text},
-			&Credit{a, i},
+			&Credit{a, i, ^a},
 			&Source{a, u, uint32(h), uint32(s), text, u, data, i},
 			&Assign{u, a, ^a, s, ^u, h, uint32(h), y, data, i, u, !y, data, nil},
 			&Verdict{a, y},

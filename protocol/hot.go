@@ -50,15 +50,17 @@ func (m *Result) parse(raw []byte) error {
 }
 
 func (m *Credit) append(dst []byte) []byte {
-	dst = head(dst, KindCredit, 2)
+	dst = head(dst, KindCredit, 3)
 	dst = appendUint(dst, m.Stream)
-	return appendInt(dst, m.Bytes)
+	dst = appendInt(dst, m.Bytes)
+	return appendUint(dst, m.Number)
 }
 
 func (m *Credit) parse(raw []byte) error {
 	c := fields(raw)
 	m.Stream = c.uint64()
 	m.Bytes = c.int64()
+	m.Number = c.uint64()
 	return c.err
 }
 

@@ -157,6 +157,7 @@ func (m *Ended) Validate() error {
 type Credit struct {
 	Stream uint64
 	Bytes  int64
+	Number uint64 // of the only Reply or Partial that this acknowledges; 0: it is the next ones
 }
 
 func (*Credit) kind() Kind { return KindCredit }

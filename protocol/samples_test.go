@@ -74,7 +74,7 @@ func clientSamples() []Body {
 		&Ended{Request: 1, State: 3, Counters: sampleCounters(), Bytes: 5, Records: 1, CRC: 0xdeadbeef,
 			Millis: 12},
 		&Ended{Request: 1, State: 4, Failure: []Failure{sampleFailure()}, Files: []string{"part-00000"}},
-		&Credit{Stream: 1, Bytes: 1 << 20},
+		&Credit{Stream: 1, Bytes: 1 << 20, Number: 3},
 		&Cancel{Request: 1},
 		&Cancel{Request: 3, Job: sampleID(1)},
 		&Attach{Request: 4, Job: sampleID(1), Credit: 1 << 20, Wait: true},
