@@ -30,8 +30,11 @@ func (f *failure) open() bool { return f != nil && (f.gone != nil || f.log != 0)
 
 // list is the failure for a message.
 func (f *failure) list() []protocol.Failure {
-	if f == nil {
+	switch {
+	case f == nil:
 		return nil
+	case f.err == errCancelled:
+		return cancelled // a million of them may come at once
 	}
 	return []protocol.Failure{wireFailure(f.err)}
 }

@@ -49,7 +49,7 @@ func (o *owner) acknowledgeEarly(st *stream, number uint64) {
 		return
 	}
 	o.drop(st, p.data)
-	p.early, p.data, p.reply, p.status = true, 0, protocol.Reply{}, ""
+	*p = parcel{number: number, early: true}
 	if q.early++; q.early > outletTidy && q.early > len(q.list)/2 {
 		q.list = slices.DeleteFunc(q.list[q.first:], func(p parcel) bool { return p.early })
 		q.first, q.next, q.early = 0, q.next-q.first-q.early, 0
@@ -107,7 +107,7 @@ func (o *owner) rewind(st *stream) {
 	for i, p := range q.list[q.first:] {
 		switch {
 		case p.early:
-		case p.partial && q.first+i < q.next:
+		case p.state == 0 && q.first+i < q.next:
 			o.drop(st, p.data)
 		default:
 			list = append(list, p)

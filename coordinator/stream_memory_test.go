@@ -22,12 +22,13 @@ type load struct {
 	got    int
 }
 
-func newLoad(t *testing.T, limits Limits) *load {
+// newLoad makes a load whose client takes so much of replies.
+func newLoad(t *testing.T, limits Limits, credit int64) *load {
 	l := &load{t: t, server: New(lastingConfig(limits)), credit: protocol.InputWindow}
 	l.conn = enterAs(t, l.server, protocol.Hello{Role: uint8(protocol.RoleClient)})
 	l.task = protocol.Task{Request: 1, Data: make([]byte, 64)}
 	l.send(&protocol.Submit{
-		Request: 1, Job: protocol.JobSpec{Program: "echo"}, Credit: 1 << 40,
+		Request: 1, Job: protocol.JobSpec{Program: "echo"}, Credit: credit,
 		Open: []protocol.OpenSpec{{}},
 	})
 	t.Cleanup(func() {
@@ -118,7 +119,7 @@ func (l *load) cycle(n int) {
 }
 
 func TestTasksAllocateNothing(t *testing.T) {
-	l := newLoad(t, Limits{})
+	l := newLoad(t, Limits{}, 1<<40)
 	if raced {
 		t.Skip("the race detector allocates")
 	}
@@ -139,10 +140,10 @@ func TestQueuedTasksTakeLittleMemory(t *testing.T) {
 	if raced {
 		n = 50_000
 	}
-	l := newLoad(t, Limits{})
+	l := newLoad(t, Limits{}, 1<<40)
 	before := memoryInUse()
 	l.queue(n)
-	l.await(n)
+	l.await("fanfold_tasks_queued", n)
 	if each := float64(memoryInUse()-before) / float64(n); each > 200 {
 		t.Errorf("%.0f bytes for a task that waits", each)
 	} else {
@@ -156,9 +157,28 @@ func TestQueuedTasksTakeLittleMemory(t *testing.T) {
 	}
 }
 
-// await waits until so many tasks are queued.
-func (l *load) await(n int) {
-	for queued := int64(0); queued < int64(n); {
+// TestRepliesThatWaitTakeLittleMemory cancels tasks that wait, and looks at what they leave until
+// their client reads the replies.
+func TestRepliesThatWaitTakeLittleMemory(t *testing.T) {
+	n, most := 300_000, 120.0
+	if raced {
+		n, most = 50_000, 250 // what does not depend on their number counts for more
+	}
+	l := newLoad(t, Limits{}, 1)
+	before := memoryInUse()
+	l.queue(n)
+	l.await("fanfold_tasks_queued", n)
+	l.send(&protocol.Cancel{Request: 1})
+	l.await("fanfold_tasks_cancelled_total", n)
+	each := float64(memoryInUse()-before) / float64(n)
+	if t.Logf("%.0f bytes for a reply that waits", each); each > most {
+		t.Errorf("%.0f bytes for a reply that waits", each)
+	}
+}
+
+// await waits until the coordinator has counted so much.
+func (l *load) await(name string, n int) {
+	for count := int64(0); count < int64(n); {
 		l.send(&protocol.Query{Request: 2, What: protocol.QueryStats})
 		l.conn.Flush()
 		for answered := false; !answered; {
@@ -168,7 +188,7 @@ func (l *load) await(n int) {
 			for m := range l.batch.All() {
 				var a protocol.Answer
 				if m.Kind == protocol.KindAnswer && protocol.Decode(m, &a) == nil {
-					queued, answered = stat(a.Stats, "fanfold_tasks_queued"), true
+					count, answered = stat(a.Stats, name), true
 				}
 			}
 		}

@@ -18,17 +18,44 @@ type outlet struct {
 	acked int64  // cost of list[first:next] that is acknowledged, less than that of the first
 	sent  uint64 // number of the last one sent
 	early int    // in list[first:next] that were acknowledged before their turn
-	words int    // replies that are yet to come, with the words of their failure
+	late  int    // replies that are yet to come, with the words of their failure
+	texts *texts // of the last one in list
 }
 
-// parcel is a Reply, or a Partial.
+// parcel is a Reply, or a Partial. There may be a million of them: the texts that belong to it are
+// those of the one before, if that has the same.
 type parcel struct {
-	reply   protocol.Reply // without Data; a Partial has Tag and Attempts of it
-	data    scheduler.Ref
-	status  string
-	number  uint64 // in the order of sending, from 1
-	partial bool
-	early   bool // it was acknowledged before its turn
+	tag      uint64
+	data     scheduler.Ref
+	number   uint64 // in the order of sending, from 1
+	texts    *texts
+	epoch    uint32
+	attempts uint16
+	state    uint8 // of a Reply; 0: it is a Partial
+	again    bool
+	early    bool // it was acknowledged before its turn
+}
+
+// texts are those of a parcel.
+type texts struct {
+	worker, status string
+	failure        []protocol.Failure
+}
+
+// textsOf are the texts of the next parcel.
+func (q *outlet) textsOf(w texts) *texts {
+	last := q.texts
+	if last == nil || last.worker != w.worker || last.status != w.status ||
+		!sameFailure(last.failure, w.failure) {
+		other := w // allocated here only
+		q.texts = &other
+	}
+	return q.texts
+}
+
+// sameFailure reports whether two failures are one.
+func sameFailure(a, b []protocol.Failure) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // The outlet is tidied when so much of it is done with, and its memory is given back above that.
@@ -48,9 +75,9 @@ func (o *owner) post(st *stream, to asker, a *answer) {
 	}
 	if f := a.failure; f.open() {
 		late := *m
-		st.out.words++
+		st.out.late++
 		f.then = append(f.then, func() {
-			st.out.words--
+			st.out.late--
 			late.Failure = f.list()
 			o.sendReply(st, &late)
 			o.finishOutlet(st)
@@ -76,9 +103,10 @@ func (o *owner) sendReply(st *stream, m *protocol.Reply) {
 			return
 		}
 	}
-	p := parcel{reply: *m, data: o.stow(st, m.Data)}
-	p.reply.Data = nil
-	st.out.list = append(st.out.list, p)
+	st.out.list = append(st.out.list, parcel{
+		tag: m.Tag, data: o.stow(st, m.Data), epoch: m.Epoch, attempts: m.Attempts, state: m.State,
+		again: m.Again, texts: st.out.textsOf(texts{worker: m.Worker, failure: m.Failure}),
+	})
 	o.sendOutlet(st)
 }
 
@@ -95,8 +123,8 @@ func (o *owner) postPartial(st *stream, to asker, number uint16, m *protocol.Par
 		return
 	}
 	st.out.list = append(st.out.list, parcel{
-		reply: protocol.Reply{Tag: to.tag, Attempts: number},
-		data:  o.stow(st, m.Data), status: m.Status, partial: true,
+		tag: to.tag, attempts: number, data: o.stow(st, m.Data),
+		texts: st.out.textsOf(texts{status: m.Status}),
 	})
 	o.sendOutlet(st)
 }
@@ -111,14 +139,17 @@ func (o *owner) sendOutlet(st *stream) {
 		p := &q.list[q.next]
 		data := o.arena.get(p.data)
 		r.credit -= cost(len(data))
-		if p.partial {
+		if p.state == 0 {
 			o.send(r.peer, &protocol.Partial{
-				Stream: r.number, Tag: p.reply.Tag, Number: p.reply.Attempts, Status: p.status, Data: data,
+				Stream: r.number, Tag: p.tag, Number: p.attempts, Status: p.texts.status, Data: data,
 			})
 		} else {
-			p.reply.Request, p.reply.Data = r.number, data
-			o.send(r.peer, &p.reply)
-			p.reply.Data = nil
+			m := &o.out.reply
+			*m = protocol.Reply{
+				Request: r.number, Tag: p.tag, State: p.state, Data: data, Attempts: p.attempts,
+				Worker: p.texts.worker, Epoch: p.epoch, Again: p.again, Failure: p.texts.failure,
+			}
+			o.send(r.peer, m)
 		}
 		q.sent++
 		p.number = q.sent
@@ -174,7 +205,7 @@ func (o *owner) finishOutlet(st *stream) {
 // replies reports whether replies are yet to be sent for a request.
 func (r *request) replies() bool {
 	st := r.job.stream
-	return st != nil && st.client == r && (st.out.next < len(st.out.list) || st.out.words > 0)
+	return st != nil && st.client == r && (st.out.next < len(st.out.list) || st.out.late > 0)
 }
 
 // workerOf is the worker on which an attempt ended; nil: none has, or it is gone.

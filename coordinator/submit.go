@@ -232,6 +232,9 @@ func (o *owner) refuseJob(j *job, err error) {
 // errCancelled is the failure of a job that was cancelled.
 var errCancelled = fanfold.Errorf(fanfold.KindCancelled, "run job", "cancelled")
 
+// cancelled is errCancelled for messages.
+var cancelled = []protocol.Failure{protocol.FromError(errCancelled)}
+
 // stopJob ends a job before its time, with a cause. A promotion under way is undone, or turns out
 // to be complete: then the job has succeeded.
 func (o *owner) stopJob(j *job, status scheduler.Status, cause *fanfold.Error) {
