@@ -31,6 +31,7 @@ type Job struct {
 	Priority        int           // 0 (first) to 7; default 4
 	ID              string        // idempotency key: a second submission with it is the same job
 	Detach          bool          // the job outlives the connection; its reply is kept for attach
+	NoBackups       bool          // slow tasks at the end of a stage get no second attempt
 
 	Command *Command // for the program "command"
 }

@@ -32,6 +32,7 @@ type jobFlags struct {
 	taskTimeout     time.Duration
 	deadline        time.Duration
 	priority        int
+	backups         bool
 	name            string
 	filesFrom       string
 	inline          bool
@@ -75,6 +76,7 @@ func (f *jobFlags) registerLimits(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.progressTimeout, "progress-timeout", fanfold.DefaultProgressTimeout,
 		"an attempt without progress for so long is ended and repeated")
 	fs.DurationVar(&f.taskTimeout, "task-timeout", 0, "wall-clock limit of an attempt (default: none)")
+	fs.BoolVar(&f.backups, "backups", true, "run slow tasks at the end of a stage twice at a time")
 	fs.DurationVar(&f.deadline, "deadline", 0, "wall-clock limit of the job (default: none)")
 }
 
@@ -125,6 +127,7 @@ func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
 		SplitSize: int64(f.splitSize), Memory: int64(f.memory), Sort: fanfold.Order(f.sort),
 		Reading: f.reading, Top: f.top, MaxAttempts: f.maxAttempts, ProgressTimeout: f.progressTimeout,
 		TaskTimeout: f.taskTimeout, Deadline: f.deadline, Priority: f.priority,
+		NoBackups: !f.backups,
 	}
 	if f.json {
 		job.Format = fanfold.FormatJSON

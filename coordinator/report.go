@@ -208,8 +208,17 @@ func (o *owner) beat(p *peer, m *protocol.Beat) error {
 		a.job.status = m.Status
 	}
 	o.markDirty(a.job)
-	o.step(scheduler.Command{Kind: scheduler.Progress, Attempt: a.id})
+	o.step(scheduler.Command{Kind: scheduler.Progress, Attempt: a.id, Percent: a.percent()})
 	return nil
+}
+
+// percent is how much of its input a map attempt has read; 0: not known. It may have to write yet.
+func (a *attempt) percent() uint8 {
+	if a.stage != fanfold.StageMap || a.job.stream != nil || a.bytes <= 0 {
+		return 0
+	}
+	all := max(a.job.splits[a.index].bytes, 1)
+	return uint8(min(1+float64(a.bytes)/float64(all)*100, 99))
 }
 
 // commit makes what an attempt brought the output of its task.

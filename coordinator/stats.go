@@ -29,6 +29,8 @@ func (o *owner) stats() []protocol.Stat {
 		"fanfold_draining":              flag(o.draining),
 		"fanfold_attempts_done_total":   int64(o.past.done),
 		"fanfold_attempts_failed_total": int64(o.past.failures),
+		"fanfold_backups_total":         int64(o.state.Backups().Made),
+		"fanfold_backups_won_total":     int64(o.state.Backups().Won),
 	}
 	o.taskStats(values)
 	for state := fanfold.Succeeded; state <= fanfold.Lost; state++ {

@@ -176,7 +176,7 @@ func (o *owner) schedule(j *job) {
 		Reduces: j.stages.reduces, QueueMax: uint32(o.cfg.Limits.TasksMax),
 		MaxAttempts: uint8(j.spec.MaxAttempts), Durable: j.durable,
 		Progress: ticks(j.spec.ProgressTimeout), Timeout: ticks(j.spec.TaskTimeout),
-		Grace: scheduler.Time(o.cfg.Limits.Grace),
+		Grace: scheduler.Time(o.cfg.Limits.Grace), Backups: !j.spec.NoBackups,
 	}
 	if j.stages.gathers {
 		spec.Gathers = 1

@@ -29,6 +29,7 @@ func FromJob(j fanfold.Job) JobSpec {
 		Priority:        unsigned(j.Priority),
 		ID:              j.ID,
 		Detach:          j.Detach,
+		NoBackups:       j.NoBackups,
 		Reads:           j.Reading.Format,
 		Codec:           j.Reading.Codec,
 		Header:          j.Reading.Header,
@@ -67,6 +68,7 @@ func (s *JobSpec) Job() fanfold.Job {
 		Priority:        int(s.Priority),
 		ID:              s.ID,
 		Detach:          s.Detach,
+		NoBackups:       s.NoBackups,
 		Reading:         s.Reading(),
 	}
 	if len(s.Params) > 0 {

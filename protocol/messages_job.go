@@ -83,6 +83,7 @@ type JobSpec struct {
 	Reads           string // format of the inputs
 	Codec           string // of the inputs
 	Header          bool   // the inputs begin with one
+	NoBackups       bool
 }
 
 // Validate checks what the types do not. An error of fanfold.KindUsage is about the job, and does

@@ -38,6 +38,8 @@ func (s *State) Apply(e *Event, out *Out) {
 		j.parked = true
 		s.jobs.pushBack(&s.parked, e.Job.index())
 		s.settle(j)
+	case JobPaced:
+		s.paced(e)
 	case Ticked:
 		s.wheel.advance(e.At)
 	default:
@@ -87,7 +89,12 @@ func (s *State) applySlot(e *Event, out *Out) {
 		s.seat(sl)
 	case Progressed:
 		a := s.attempts.get(e.Attempt.index())
-		a.expires = later(e.At, s.specOf(a).Progress)
+		if a.expires != 0 {
+			a.expires = later(e.At, s.specOf(a).Progress)
+		}
+		if e.N > 0 {
+			a.percent = uint8(e.N)
+		}
 	}
 }
 
@@ -122,6 +129,7 @@ func (s *State) jobOpened(e *Event, out *Out) {
 	p := &j.spec
 	p.Weight = max(p.Weight, 1)
 	p.Priority = min(p.Priority, classes-1)
+	p.Backups = p.Backups && !p.Open
 	if p.QueueMax == 0 {
 		p.QueueMax = fanfold.TasksMax
 	}
@@ -154,6 +162,7 @@ func (s *State) jobEnded(e *Event, out *Out) {
 	i := e.Job.index()
 	j := *s.jobs.get(i)
 	s.wheel.drop(&j.timer)
+	s.wheel.drop(&j.pace)
 	j.ended, j.closed, j.status = true, true, e.Why
 	if j.parked {
 		s.jobs.remove(&s.parked, i)

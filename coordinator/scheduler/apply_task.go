@@ -38,13 +38,20 @@ func (s *State) assigned(e *Event, out *Out) {
 		cost: uint32(min(e.N, math.MaxUint32)), durable: j.spec.Durable, client: j.spec.Client,
 		job: e.Job, shard: t.shard, loose: t.shard == 0,
 	}
+	if t.attempt != 0 {
+		a.backup = true
+		j.stages[t.stage].backups++
+		s.backups.Made++
+		s.charge(j, int64(a.cost))
+	} else {
+		s.serve(j, int64(a.cost))
+	}
 	t.attempt, t.attempts = k, e.Number
 	if t.shard != 0 {
 		j.queues.sent(t.shard)
 	} else {
 		sl.loose++
 	}
-	s.serve(j, int64(a.cost))
 	s.settle(j)
 
 	if sl.wanted = sl.wanted && sl.attempts.n > 0; sl.wanted {
@@ -95,6 +102,9 @@ func (s *State) taskEnded(e *Event, out *Out) {
 			j.tell(e.Seq, out)
 		}
 	case e.Why == Succeeded:
+		if s.attempts.get(by).backup {
+			s.backups.Won++
+		}
 		t.attempt, t.result = by, e.Ref
 		s.move(j, i, t, fanfold.Succeeded, false)
 	default:
@@ -118,7 +128,9 @@ func (s *State) answer(j *job, i, by uint32, e *Event, out *Out) {
 		return
 	}
 	f := s.about(kind, e.Seq, j, i, by, out)
-	f.Status, f.Result, f.Number = e.Why, e.Ref, s.tasks.get(i).attempts
+	if f.Status, f.Result = e.Why, e.Ref; j.spec.Open || by == 0 {
+		f.Number = s.tasks.get(i).attempts
+	}
 }
 
 // account settles what an attempt has cost, and who is to blame for its end.

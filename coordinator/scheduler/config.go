@@ -18,6 +18,9 @@ type Config struct {
 	BackoffMax  Time
 	Stay        Time   // slot time over weight that a slot's job may be ahead, to spare a switch
 	TakeBack    Time   // an attempt that takes longer shares those behind it with idle slots
+	Backup      Time   // that a backup attempt must be expected to save
+	BackupShare uint32 // one in so many tasks of a stage gets a backup attempt, but at least one
+	Pace        Time   // between two looks at the attempts of a job that might need one
 	ReapMax     uint32 // tasks of ended jobs that a Tick forgets
 }
 
@@ -32,6 +35,9 @@ var DefaultConfig = Config{
 	BackoffMax:  Time(5 * time.Second),
 	Stay:        Time(100 * time.Millisecond),
 	TakeBack:    Time(5 * time.Millisecond),
+	Backup:      Time(time.Second),
+	BackupShare: 10,
+	Pace:        Time(100 * time.Millisecond),
 	ReapMax:     4096,
 }
 
@@ -47,6 +53,9 @@ func (c Config) withDefaults() Config {
 		BackoffMax:  cmp.Or(c.BackoffMax, d.BackoffMax),
 		Stay:        cmp.Or(c.Stay, d.Stay),
 		TakeBack:    cmp.Or(c.TakeBack, d.TakeBack),
+		Backup:      cmp.Or(c.Backup, d.Backup),
+		BackupShare: cmp.Or(c.BackupShare, d.BackupShare),
+		Pace:        cmp.Or(c.Pace, d.Pace),
 		ReapMax:     cmp.Or(c.ReapMax, d.ReapMax),
 	}
 }

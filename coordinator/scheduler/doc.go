@@ -91,6 +91,10 @@
 // any more is left alone: of a lost worker, tell the outputs of later stages first. The effect
 // Deliver comes again if an output of the last stage is lost before FinishJob.
 //
+// Backup attempts. A slow attempt of a closed job with Spec.Backups may get a rival on another slot:
+// a further Send of its task. The first that succeeds is committed, the other is told to Stop. One
+// that fails while the other goes on is answered by Retry, though nothing is sent in its place.
+//
 // Time. Next says when a Tick is due; a time in the past means at once. A Tick at any other time
 // is harmless. Progress re-arms the progress time-out of a running attempt; an attempt that
 // exceeds it, or Spec.Timeout, has failed, and its process is killed. The same befalls a process
@@ -108,6 +112,5 @@
 // before it changes to another image. A job that no slot has room for now is parked: others go, and
 // it is looked at again when a slot that suits it has room. One that needs a slot that is busy with
 // another image, as that of its shard may be, wants that slot: it gets no more work until it is
-// idle. Two attempts of one task at a time are representable
-// (attempt.sibling), but nothing makes them yet.
+// idle.
 package scheduler

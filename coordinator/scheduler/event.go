@@ -25,12 +25,13 @@ const (
 	SlotRearmed                       // Slot, Until
 	JobParked                         // Job: no slot may take it now
 	Revoked                           // Attempt, Slot
-	Progressed                        // Attempt
+	Progressed                        // Attempt, N (percent)
 	Ticked                            // At
 	Suspended                         // Attempt, Slot
 	SlotWanted                        // Slot, N (nanos): for another image, when that is over
 	SlotDraining                      // Slot: it gets nothing more
 	SlotDrained                       // Slot: and has no attempt any more
+	JobPaced                          // Job, Until: when its attempts are looked at again; 0: not
 )
 
 var eventNames = [...]string{
@@ -38,7 +39,7 @@ var eventNames = [...]string{
 	"task-reopened", "job-closed", "stage-opened", "job-finishing", "job-ended", "tasks-reaped",
 	"slot-opened", "slot-lost", "slot-expired", "slot-rearmed", "job-parked", "revoked",
 	"progressed", "ticked", "suspended", "slot-wanted", "slot-draining",
-	"slot-drained",
+	"slot-drained", "job-paced",
 }
 
 // String is the kind's name in transcripts and in the journal's messages.

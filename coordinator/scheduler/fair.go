@@ -128,6 +128,9 @@ func (s *State) settle(j *job) {
 		if len(l.heap) == 0 {
 			sh.ready &^= 1 << j.spec.Priority
 		}
+		if j.spec.Backups {
+			s.watch(j)
+		}
 	}
 	switch {
 	case sh.ready != 0 && sh.place == 0:

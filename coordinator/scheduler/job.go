@@ -17,6 +17,7 @@ type job struct {
 	told      bool // JobReply was given
 
 	timer   uint32 // deadline
+	pace    uint32 // timer: when its attempts are looked at
 	strikes []strike
 	queues  *queues // of an open job; nil: stages[…].lists[Queued] are
 }
@@ -30,6 +31,7 @@ type stage struct {
 
 	answered [fanfold.Lost + 1]uint32 // open jobs: tasks that ended and are forgotten
 	failures uint32                   // attempts that failed, crashed, timed out or were lost
+	backups  uint32                   // attempts made beside another one
 }
 
 // strike counts a worker's failed attempts of one job.

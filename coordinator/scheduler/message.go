@@ -73,6 +73,7 @@ type Spec struct {
 	Open     bool
 	Reduces  uint32 // closed: tasks of StageReduce; 0: no such stage
 	Gathers  uint32 // closed: tasks of StageGather: 0 or 1
+	Backups  bool   // closed: a slow attempt may get a rival
 	QueueMax uint32 // tasks not ended; above it Submit is refused as Busy; 0: fanfold.TasksMax
 
 	MaxAttempts uint8 // failures that end a task; 0: fanfold.DefaultMaxAttempts
@@ -97,7 +98,7 @@ const (
 	CancelJob                         // Job, Status (Cancelled, or Failed by the owner)
 	CancelTask                        // Task; in a closed job it cancels the job
 	Report                            // Attempt, Status, Ref (result or manifest), Nanos, Task
-	Progress                          // Attempt
+	Progress                          // Attempt, Percent
 	LoseOutput                        // Task: its committed output is gone, it runs again
 	FinishJob                         // Job, Status: answers Deliver
 	OpenSlot                          // Worker, Image, Tag: comes back in SlotReady
@@ -129,6 +130,7 @@ type Command struct {
 	Status Status
 	// Of a task of an open job.
 	Priority uint8  // 0 (first) … 7; tasks with a shard have none
+	Percent  uint8  // Progress: how much of its work the attempt has done; 0: not known
 	Shard    uint32 // counted from 1; 0: any slot
 	Until    Time   // its deadline; 0: none
 	Key      uint64 // OpenSlot: what the slot is hashed by, to place shards

@@ -33,8 +33,12 @@ func (m *model) effect(e *Effect) {
 		sl := m.slots[a.slot]
 		going := sl == nil || sl.killed // with its slot, which it is told all the same
 		m.check((a.live || going) && !a.stopped, "attempt %x is stopped twice", e.Attempt)
-		a.live, a.stopped, a.beat = false, true, m.now
-		a.task.attempt, a.task.ended = nil, true
+		a.stopped, a.beat = true, m.now
+		if a.task.drop(a); a.task.winner == nil {
+			a.task.ended = true
+		} else {
+			m.seen["beaten"]++
+		}
 	case TakeBack:
 		a := m.attempts[e.Attempt]
 		waits := a.live && !a.away && m.slots[a.slot].attempts[0] != a
@@ -86,7 +90,8 @@ func (m *model) send(e *Effect) {
 		j.tasks = append(j.tasks, t)
 	}
 	m.check(t.job == j && t.stage == e.Stage && t.tag == e.Tag, "the task changed: %+v", *e)
-	m.check(t.attempt == nil && t.winner == nil && !t.ended, "no attempt is needed: %+v", *e)
+	m.check(t.winner == nil && !t.ended, "no attempt is needed: %+v", *e)
+	m.sendBackup(t, e)
 	m.sendSharded(t, e)
 	m.check(j.may(e.Stage), "X3: stage %s starts before the one before is committed", e.Stage)
 	m.check(e.Stage == fanfold.StageMap || j.ready[e.Stage], "an attempt before its StageReady")
@@ -106,7 +111,40 @@ func (m *model) send(e *Effect) {
 		a.started, a.beat = max(m.now, 1), m.now
 	}
 	sl.attempts = append(sl.attempts, a)
-	m.attempts[e.Attempt], t.attempt, t.number = a, a, e.Number
+	m.attempts[e.Attempt], t.attempts, t.number = a, append(t.attempts, a), e.Number
+}
+
+// sendBackup checks an attempt of a task of which another one runs.
+func (m *model) sendBackup(t *modelTask, e *Effect) {
+	if len(t.attempts) == 0 {
+		return
+	}
+	m.seen["backup"]++
+	a, j := t.attempts[0], t.job
+	ok := len(t.attempts) == 1 && j.spec.Backups && !j.spec.Open && m.command.Kind == Tick
+	m.check(ok, "no second attempt may be: %+v", *e)
+	m.check(a.started != 0 && !a.away && a.slot != e.Slot, "it did not run: %+v", *e)
+	left := m.now - a.started
+	if a.percent > 0 {
+		left = left * Time(100-a.percent) / Time(a.percent)
+	}
+	if j.spec.Progress > 0 {
+		left = max(left, m.now-a.beat)
+	}
+	m.check(left > modelConfig.Backup, "%d ns are not worth it: %+v", left, *e)
+	m.check(len(m.slots[e.Slot].attempts) == 0, "on a busy slot: %+v", *e)
+	t.backups++
+	made := 0
+	for _, other := range j.tasks {
+		if other.stage == t.stage {
+			made += other.backups
+		}
+	}
+	most := max(1, j.planned(t.stage)/int(modelConfig.BackupShare))
+	m.check(made <= most, "%d backup attempts of %d tasks", made, j.planned(t.stage))
+	if e.Worker == m.slots[a.slot].worker {
+		m.seen["backup on the same worker"]++
+	}
 }
 
 // sendSharded checks that the tasks of a shard go in their order, and to one slot.
@@ -166,8 +204,7 @@ func (m *model) kill(e *Effect) {
 	m.check(late || beside, "killed too early: %+v", *first)
 	for _, a := range sl.attempts[1:] {
 		if a.live {
-			a.live, a.task.attempt = false, nil
-			a.task.back()
+			a.task.drop(a)
 		}
 	}
 	sl.attempts = sl.attempts[:1]
@@ -234,7 +271,7 @@ func (m *model) reply(e *Effect) {
 	j.held--
 	j.bad = j.bad || e.Status != Cancelled
 	if t := m.tasks[e.Task]; t != nil {
-		m.check(t.attempt == nil, "a task ends while it runs: %+v", *e)
+		m.check(len(t.attempts) == 0, "a task ends while it runs: %+v", *e)
 		t.ended = true
 	}
 }

@@ -14,6 +14,7 @@ const ms = Time(time.Millisecond)
 var modelConfig = func() Config {
 	c := DefaultConfig
 	c.PrefetchMax, c.ReapMax, c.LostMax, c.StrikesMax, c.KillsMax = 6, 4, 3, 2, 2
+	c.Backup, c.BackupShare, c.Pace = 10*ms, 2, 15*ms
 	return c
 }()
 
@@ -61,8 +62,9 @@ type modelTask struct {
 	job                 *modelJob
 	stage               fanfold.Stage
 	tag                 uint64
-	attempt             *modelAttempt // that runs
+	attempts            []*modelAttempt // that run
 	winner              *modelAttempt
+	backups             int // of its attempts
 	result              Ref
 	ended               bool
 	failed, lost, kills int
@@ -80,6 +82,7 @@ type modelAttempt struct {
 	stopped bool
 	revoked bool
 	away    bool
+	percent int
 	started Time
 	beat    Time // of the last progress, or of its Stop
 }
@@ -225,6 +228,7 @@ func (m *model) expect(now Time, c *Command) {
 	case Progress:
 		if a := m.attempts[c.Attempt]; a != nil && a.live && a.started > 0 && !a.away {
 			a.beat = m.now
+			a.percent = cmp.Or(min(int(c.Percent), 100), a.percent)
 		}
 	}
 }
@@ -254,8 +258,7 @@ func (m *model) expectReport(c *Command) {
 			either: a.task.job.ending != None,
 		})
 	case a.live && c.Status == Returned:
-		a.live, a.task.attempt = false, nil
-		a.task.back()
+		a.task.drop(a)
 		m.leave(a)
 	case a.live:
 		m.expectEnd(a, c.Status, c.Ref)
@@ -273,7 +276,7 @@ func (m *model) expectReport(c *Command) {
 // expectEnd foretells what becomes of a live attempt and its task.
 func (m *model) expectEnd(a *modelAttempt, why Status, result Ref) {
 	t := a.task
-	a.live, t.attempt = false, nil
+	t.drop(a)
 	w := want{kind: Retry, attempt: a.id, status: why, result: result}
 	last, wait := false, min(50*ms<<t.failed, 5000*ms)
 	switch why {
@@ -298,10 +301,10 @@ func (m *model) expectEnd(a *modelAttempt, why Status, result Ref) {
 	if t.shard != 0 {
 		last, wait = last || why == Failed || why == TimedOut, 0
 	}
-	t.again = m.now + wait
-	if !last {
-		t.back()
+	if len(t.attempts) > 0 { // its rival goes on
+		last, wait = false, 0
 	}
+	t.again = m.now + wait
 	if last {
 		w.kind = Reply
 		t.ended = true
@@ -362,13 +365,10 @@ func (m *model) expectLoss(c *Command) {
 	for i, a := range sl.attempts {
 		switch {
 		case !a.live:
-		case a.task.job.ending != None: // that has just come of it: it is stopped
-			a.live, a.task.attempt = false, nil
-		case i == 0 && c.Status != Returned:
+		case i == 0 && a.task.job.ending == None && c.Status != Returned:
 			m.expectEnd(a, c.Status, 0)
-		default:
-			a.live, a.task.attempt = false, nil
-			a.task.back()
+		default: // if its job has just ended, it is stopped
+			a.task.drop(a)
 		}
 	}
 }
@@ -380,7 +380,7 @@ func (m *model) forsake(sl *modelSlot) {
 		switch {
 		case !a.live:
 		case a.task.job.ending != None:
-			a.live, a.task.attempt = false, nil
+			a.task.drop(a)
 		default:
 			m.expectEnd(a, Lost, 0)
 		}
@@ -401,8 +401,11 @@ func (m *model) submitted(j *modelJob, c *Command) {
 	}
 }
 
-// back puts a task with a shard among those that wait.
-func (t *modelTask) back() {
+// drop ends an attempt of a task. One with a shard waits again; if that is wrong, its end is seen in
+// the same Step.
+func (t *modelTask) drop(a *modelAttempt) {
+	a.live = false
+	t.attempts = slices.DeleteFunc(t.attempts, func(b *modelAttempt) bool { return a == b })
 	if t.shard != 0 {
 		t.job.waiting[t.shard][t.tag] = true
 	}

@@ -99,6 +99,7 @@ func (d *driver) spec() *Spec {
 		s.Batch = uint32(n(4, "batch"))
 	} else {
 		s.Reduces, s.Gathers = uint32(n(3, "reduces")), uint32(n(1, "gathers"))
+		s.Backups = n(3, "backups") > 0
 	}
 	if n(2, "limited") == 0 {
 		s.Progress, s.Timeout = Time(n(40, "progress"))*ms, Time(n(80, "timeout"))*ms
@@ -151,7 +152,8 @@ func (d *driver) command() Command {
 		return Command{Kind: LoseSlot, Slot: d.slot(),
 			Status: among(d, []Status{Crashed, Lost, Returned}, "status")}
 	case k < 90:
-		return Command{Kind: Progress, Attempt: among(d, d.live(), "attempt")}
+		return Command{Kind: Progress, Attempt: among(d, d.live(), "attempt"),
+			Percent: uint8(d.below(120, "percent"))}
 	case k < 91:
 		return Command{Kind: Progress, Attempt: among(d, d.stale, "attempt")}
 	case k < 92:
@@ -364,13 +366,14 @@ func TestX1X2X3I2Property(t *testing.T) {
 		d.drain()
 	})
 	kinds := []string{"retry no-source", "retry lost", "reply lost", "reply crashed", "job lost",
-		"sharded", "task deadline", "moved", "recalled", "wrong slot", "cancelled queued"}
+		"sharded", "task deadline", "moved", "recalled", "wrong slot", "cancelled queued",
+		"backup", "backup on the same worker", "beaten"}
 	for _, name := range kinds {
 		if seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}
 	}
-	for k := JobOpened; k <= SlotDrained; k++ {
+	for k := JobOpened; k <= JobPaced; k++ {
 		if name := "event " + k.String(); seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}

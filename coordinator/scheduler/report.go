@@ -170,15 +170,15 @@ func (x step) reopen(id TaskID) {
 	}
 }
 
-func (x step) progress(id AttemptID) {
+func (x step) progress(id AttemptID, percent uint8) {
 	a := x.attempts.find(uint64(id))
-	if a == nil || a.task == 0 || a.expires == 0 {
+	if a == nil || a.task == 0 || a.expires == 0 && percent == 0 {
 		return
 	}
 	if t := x.tasks.get(a.task); t.state == fanfold.Succeeded {
 		return
 	}
 	e := x.draft(Progressed, nil)
-	e.Attempt = id
+	e.Attempt, e.N = id, int64(min(percent, 100))
 	x.emit()
 }

@@ -168,11 +168,14 @@ func (s *State) soundTask(t *task, n uint32) error {
 			return fmt.Errorf("attempt %d is not of task %d", k, n)
 		}
 	}
-	want := 0
-	if t.state == fanfold.Running || t.state == fanfold.Succeeded {
-		want = 1
+	least, most := 0, 0
+	switch {
+	case t.state == fanfold.Running && s.jobOf(t).spec.Backups:
+		least, most = 1, 2
+	case t.state == fanfold.Running || t.state == fanfold.Succeeded:
+		least, most = 1, 1
 	}
-	if attempts != want {
+	if attempts < least || attempts > most {
 		return fmt.Errorf("task %d is %s and has %d attempts", n, t.state, attempts)
 	}
 	if (t.deadline != 0) != (t.until != 0) {
@@ -273,6 +276,10 @@ func (s *State) soundLines() error {
 		want := !j.ended && !j.parked && j.hasWork()
 		if want != (j.place != 0) {
 			return fmt.Errorf("job %d has work: %t; in line: %d", i, want, j.place)
+		}
+		if watched := j.spec.Backups && j.place == 0 && !j.ended &&
+			j.stages[fanfold.StageMap].lists[fanfold.Running].n > 0; watched && j.pace == 0 {
+			return fmt.Errorf("job %d is not watched", i)
 		}
 		if !want && j.parked && j.hasWork() && s.choose(j).to != nil {
 			return fmt.Errorf("job %d is parked, but may go: %+v", i, s.choose(j))

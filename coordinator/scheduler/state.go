@@ -15,6 +15,7 @@ type State struct {
 	parked   list     // of the jobs that no slot may take now
 	dying    list     // of the jobs that have ended
 	wheel    wheel
+	backups  Backups
 	seq      uint64 // of the last journalled event
 }
 

@@ -53,7 +53,7 @@ func (x step) decide(c *Command) {
 	case Report:
 		x.report(c)
 	case Progress:
-		x.progress(c.Attempt)
+		x.progress(c.Attempt, c.Percent)
 	case OpenJob:
 		x.openJob(c)
 	case CloseJob:

@@ -36,11 +36,13 @@ type attempt struct {
 	worker  fanfold.WorkerID
 	number  uint16
 	durable bool   // its job is
+	percent uint8  // of its work that it has done; 0: not known
 	client  uint32 // of its job
 	job     JobID  // which may be gone if it was told to stop
 	shard   uint32 // of its task
 	away    bool   // it waits for other tasks, in slot.away
 	loose   bool   // it may be taken back, unless it has started
+	backup  bool   // it was made beside another one
 }
 
 // move puts a task into the list of a state. Nothing else changes the state of a task.

@@ -14,6 +14,8 @@ func (x step) tick() {
 			x.settled(i, 0, TimedOut, 0, 0)
 		case jobTimer:
 			x.endJob(*x.jobs.get(i), TimedOut)
+		case paceTimer:
+			x.look(*x.jobs.get(i))
 		case slotTimer:
 			x.overdue(*x.slots.get(i))
 		}

@@ -172,7 +172,7 @@ func (p *transcript) command(f []string) Command {
 	c.Worker = fanfold.WorkerID(p.number(options["worker"]))
 	c.Image = uint32(p.number(options["image"]))
 	c.Shard, c.Priority = uint32(p.number(options["shard"])), uint8(p.number(options["priority"]))
-	c.Key = p.number(options["key"])
+	c.Key, c.Percent = p.number(options["key"]), uint8(p.number(options["percent"]))
 	if d := p.duration(options["deadline"]); d > 0 && c.Kind == Submit {
 		c.Until = p.now + d
 	}
@@ -189,7 +189,7 @@ func (p *transcript) spec(options map[string]string) *Spec {
 		Share: ShareID(n("share")), Weight: n("weight"), Priority: uint8(n("priority")),
 		Image: n("image"), Client: n("client"), Durable: n("durable") > 0,
 		Open: n("open") > 0, Reduces: n("reduces"), Gathers: n("gathers"), QueueMax: n("queue"),
-		MaxAttempts: uint8(n("attempts")), Progress: d("progress"), Timeout: d("timeout"),
+		Backups: n("backups") > 0, MaxAttempts: uint8(n("attempts")), Progress: d("progress"), Timeout: d("timeout"),
 		Grace: d("grace"), Deadline: d("deadline"),
 		Shards: n("shards"), Stateful: n("stateful") > 0, Batch: n("batch"),
 	}

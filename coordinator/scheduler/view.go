@@ -24,6 +24,7 @@ type StageView struct {
 	Running   uint32 // sent to a slot, started or not
 	Succeeded uint32
 	Failures  uint32 // attempts that failed or were lost, and outputs that were lost
+	Backups   uint32 // attempts made beside another one
 }
 
 // SlotView is what is known of a slot.
@@ -82,6 +83,7 @@ func (j *job) view(k fanfold.Stage) StageView {
 		Running:   st.lists[fanfold.Running].n,
 		Succeeded: st.lists[fanfold.Succeeded].n + st.answered[fanfold.Succeeded],
 		Failures:  st.failures,
+		Backups:   st.backups,
 	}
 	v.Total = v.Queued - st.lists[fanfold.Queued].n
 	for state := range st.lists {

@@ -32,11 +32,12 @@ type timer struct {
 
 // What a timer is for: the top bits of timer.owner.
 const (
-	deadlineTimer = iota << 30 // a task's deadline
+	deadlineTimer = iota << 29 // a task's deadline
 	taskTimer                  // a task that waits is queued
 	slotTimer                  // a slot's first attempt takes too long
 	jobTimer                   // a job's deadline
-	ownerMask     = 3 << 30
+	paceTimer                  // a job's attempts are looked at
+	ownerMask     = 7 << 29
 )
 
 func newWheel() wheel {

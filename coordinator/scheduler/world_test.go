@@ -84,14 +84,19 @@ func (w *world) submit(id JobID, n int) {
 	}
 }
 
-// run answers the next attempt that ends.
-func (w *world) run() {
-	var slot SlotID
+// next is the slot whose attempt ends next; 0: nothing runs.
+func (w *world) next() (slot SlotID) {
 	for _, id := range w.order {
 		if len(w.slots[id]) > 0 && (slot == 0 || w.ends[id] < w.ends[slot]) {
 			slot = id
 		}
 	}
+	return slot
+}
+
+// run answers the next attempt that ends.
+func (w *world) run() {
+	slot := w.next()
 	if slot == 0 {
 		w.t.Fatal("nothing runs")
 	}
