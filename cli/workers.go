@@ -22,11 +22,24 @@ type workerLine struct {
 	Done      uint64   `json:"attempts_succeeded"`
 	Failures  uint64   `json:"attempts_failed"`
 	AgeMS     int64    `json:"age_ms"`
+	Excluded  int64    `json:"excluded_ms,omitempty"`
+	Avoided   uint32   `json:"avoided_by_jobs,omitempty"`
 }
 
 func workerLineOf(w protocol.WorkerInfo) workerLine {
 	return workerLine{w.Name, w.Host, w.PID, w.State, w.Slots, w.Busy, w.Processes, w.Done,
-		w.Failures, w.Age}
+		w.Failures, w.Age, w.Excluded, w.Avoided}
+}
+
+// stateText is the state for people: for how long a worker is excluded, and by how many jobs.
+func (w *workerLine) stateText() string {
+	switch {
+	case w.Excluded > 0:
+		return w.State + " " + formatMillis(w.Excluded)
+	case w.Avoided > 0:
+		return fmt.Sprintf("%s, not for %d jobs", w.State, w.Avoided)
+	}
+	return w.State
 }
 
 func (a *app) workersCommand() *cobra.Command {
@@ -59,7 +72,7 @@ func (a *app) workersCommand() *cobra.Command {
 func (a *app) printWorkers(workers []workerLine) error {
 	rows := make([][]string, 0, len(workers))
 	for _, w := range workers {
-		rows = append(rows, []string{w.Name, w.Host, w.State, fmt.Sprintf("%d/%d", w.Busy, w.Slots),
+		rows = append(rows, []string{w.Name, w.Host, w.stateText(), fmt.Sprintf("%d/%d", w.Busy, w.Slots),
 			strconv.FormatUint(w.Done, 10), strconv.FormatUint(w.Failures, 10),
 			formatMillis(w.AgeMS)})
 	}

@@ -158,6 +158,10 @@ func (o *owner) workerInfo(w *worker) protocol.WorkerInfo {
 		State: "ready", Slots: uint32(len(w.slots)), Done: w.done, Failures: w.failures,
 		Age: time.Duration(o.now() - w.joined).Milliseconds(),
 	}
+	until, jobs := o.state.Exclusion(w.id)
+	if info.Avoided = jobs; until > o.now() {
+		info.State, info.Excluded = "excluded", time.Duration(until-o.now()).Milliseconds()
+	}
 	for _, sl := range w.slots {
 		pid := uint32(0)
 		if sl.process != nil {

@@ -324,13 +324,15 @@
 //	1  Name       str
 //	2  Host       str
 //	3  PID        u32
-//	4  State      str    ready, draining or lost
+//	4  State      str    ready, excluded, draining or lost
 //	5  Slots      u32
 //	6  Busy       u32
 //	7  Processes  [u32]  process id by slot; 0 where none runs
 //	8  Done       u64    attempts that succeeded
 //	9  Failures   u64
 //	10 Age        i64    milliseconds since it joined
+//	11 Excluded   i64    milliseconds until it gets attempts again; 0: it does
+//	12 Avoided    u32    unfinished jobs that give it none, because it failed them
 //
 // # Stat
 //

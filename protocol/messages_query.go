@@ -68,13 +68,15 @@ type WorkerInfo struct {
 	Name      string
 	Host      string
 	PID       uint32
-	State     string // ready, draining or lost
+	State     string // ready, excluded, draining or lost
 	Slots     uint32
 	Busy      uint32
 	Processes []uint32 // process id by slot; 0 where none runs
 	Done      uint64   // attempts that succeeded
 	Failures  uint64
-	Age       int64 // milliseconds since it joined
+	Age       int64  // milliseconds since it joined
+	Excluded  int64  // milliseconds until it gets attempts again; 0: it does
+	Avoided   uint32 // jobs that give it none
 }
 
 // Stat is one number of the coordinator, by the name that metrics use.

@@ -85,7 +85,7 @@ func clientSamples() []Body {
 			Failure: []Failure{sampleFailure()}, Counters: sampleCounters(), Reply: 3,
 			Tasks: []TaskCounts{{1, 2, 3, 1 << 33, 5, 6, 7, 8, 9, 10}}}}, More: true},
 		&Answer{Request: 6, Workers: []WorkerInfo{{1, "local", "host7", 4711, "ready", 2, 1,
-			[]uint32{4712, 0}, 77, 1, 60_000}}},
+			[]uint32{4712, 0}, 77, 1, 60_000, 30_000, 2}}},
 		&Answer{Request: 7, Stats: []Stat{{"fanfold_jobs_total", 9}},
 			Logs: []LogPart{{"job_00000000000000000000000000/map-3/1", "local", []byte("hi\n"), 5, true}}},
 	}

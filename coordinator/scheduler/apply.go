@@ -40,6 +40,8 @@ func (s *State) Apply(e *Event, out *Out) {
 		s.settle(j)
 	case JobPaced:
 		s.paced(e)
+	case Pardoned:
+		s.pardoned(e)
 	case Ticked:
 		s.wheel.advance(e.At)
 	default:

@@ -137,6 +137,9 @@ func (s *State) answer(j *job, i, by uint32, e *Event, out *Out) {
 func (s *State) account(j *job, st *stage, a *attempt, e *Event) {
 	switch e.Why {
 	case Succeeded:
+		if len(j.strikes) > 0 {
+			j.strikes.clear(a.worker)
+		}
 		switch {
 		case e.N == 0:
 		case st.mean == 0:
@@ -145,7 +148,7 @@ func (s *State) account(j *job, st *stage, a *attempt, e *Event) {
 			st.mean = max(1, st.mean+(e.N-st.mean)/8)
 		}
 	case Failed, Crashed, TimedOut:
-		s.strike(j, a.worker)
+		s.strike(j, a.worker, e.At)
 		st.failures++
 	case Lost:
 		st.failures++

@@ -113,13 +113,3 @@ func (s *State) rival(j *job, a *attempt) *slot {
 	}
 	return same
 }
-
-// others reports whether another worker than w may get attempts of a job.
-func (s *State) others(j *job, w fanfold.WorkerID) bool {
-	for i := range s.slots.all() {
-		if sl := *s.slots.get(i); sl.takes() && sl.worker != w && !s.excluded(j, sl.worker) {
-			return true
-		}
-	}
-	return false
-}

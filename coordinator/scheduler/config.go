@@ -13,8 +13,11 @@ type Config struct {
 	PrefetchMax uint32 // the same in tasks: 1 … 512
 	LostMax     uint8  // attempts lost that end a task
 	KillsMax    uint8  // processes that a task may take with it
-	StrikesMax  uint8  // failures on one worker that exclude it for a job
-	Backoff     Time   // before the second attempt; doubles
+	StrikesMax  uint8  // failures of a worker in a row that exclude it from a job
+	BlamesMax   uint8  // jobs' verdicts that exclude a worker from all
+	Exclude     Time   // for how long, the first time; doubles
+	ExcludeMax  Time
+	Backoff     Time // before the second attempt; doubles
 	BackoffMax  Time
 	Stay        Time   // slot time over weight that a slot's job may be ahead, to spare a switch
 	TakeBack    Time   // an attempt that takes longer shares those behind it with idle slots
@@ -31,6 +34,9 @@ var DefaultConfig = Config{
 	LostMax:     fanfold.LostMax,
 	KillsMax:    fanfold.KillsMax,
 	StrikesMax:  3,
+	BlamesMax:   2,
+	Exclude:     Time(30 * time.Second),
+	ExcludeMax:  Time(10 * time.Minute),
 	Backoff:     Time(50 * time.Millisecond),
 	BackoffMax:  Time(5 * time.Second),
 	Stay:        Time(100 * time.Millisecond),
@@ -49,6 +55,9 @@ func (c Config) withDefaults() Config {
 		LostMax:     cmp.Or(c.LostMax, d.LostMax),
 		KillsMax:    cmp.Or(c.KillsMax, d.KillsMax),
 		StrikesMax:  cmp.Or(c.StrikesMax, d.StrikesMax),
+		BlamesMax:   cmp.Or(c.BlamesMax, d.BlamesMax),
+		Exclude:     cmp.Or(c.Exclude, d.Exclude),
+		ExcludeMax:  cmp.Or(c.ExcludeMax, d.ExcludeMax),
 		Backoff:     cmp.Or(c.Backoff, d.Backoff),
 		BackoffMax:  cmp.Or(c.BackoffMax, d.BackoffMax),
 		Stay:        cmp.Or(c.Stay, d.Stay),

@@ -32,6 +32,7 @@ const (
 	SlotDraining                      // Slot: it gets nothing more
 	SlotDrained                       // Slot: and has no attempt any more
 	JobPaced                          // Job, Until: when its attempts are looked at again; 0: not
+	Pardoned                          // workers are not excluded any more whose time is over
 )
 
 var eventNames = [...]string{
@@ -39,7 +40,7 @@ var eventNames = [...]string{
 	"task-reopened", "job-closed", "stage-opened", "job-finishing", "job-ended", "tasks-reaped",
 	"slot-opened", "slot-lost", "slot-expired", "slot-rearmed", "job-parked", "revoked",
 	"progressed", "ticked", "suspended", "slot-wanted", "slot-draining",
-	"slot-drained", "job-paced",
+	"slot-drained", "job-paced", "pardoned",
 }
 
 // String is the kind's name in transcripts and in the journal's messages.

@@ -18,7 +18,7 @@ type job struct {
 
 	timer   uint32 // deadline
 	pace    uint32 // timer: when its attempts are looked at
-	strikes []strike
+	strikes strikes
 	queues  *queues // of an open job; nil: stages[…].lists[Queued] are
 }
 
@@ -32,12 +32,6 @@ type stage struct {
 	answered [fanfold.Lost + 1]uint32 // open jobs: tasks that ended and are forgotten
 	failures uint32                   // attempts that failed, crashed, timed out or were lost
 	backups  uint32                   // attempts made beside another one
-}
-
-// strike counts a worker's failed attempts of one job.
-type strike struct {
-	worker fanfold.WorkerID
-	n      uint8
 }
 
 // hasWork reports whether a task may go now.
@@ -133,26 +127,4 @@ func (j *job) leftover(why Status) Status {
 		return TimedOut
 	}
 	return Cancelled
-}
-
-// struck reports whether a worker had its share of failures.
-func (j *job) struck(w fanfold.WorkerID, most uint8) bool {
-	for _, k := range j.strikes {
-		if k.worker == w {
-			return k.n >= most
-		}
-	}
-	return false
-}
-
-// strike counts a failure of a worker, and returns the number of them.
-func (j *job) strike(w fanfold.WorkerID) uint8 {
-	for i := range j.strikes {
-		if k := &j.strikes[i]; k.worker == w {
-			k.n = min(k.n, 254) + 1
-			return k.n
-		}
-	}
-	j.strikes = append(j.strikes, strike{w, 1})
-	return 1
 }

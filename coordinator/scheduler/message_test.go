@@ -17,7 +17,7 @@ func TestNames(t *testing.T) {
 	}{
 		{"status", int(Hopeless), func(k int) fmt.Stringer { return Status(k) }},
 		{"command", int(DrainSlot), func(k int) fmt.Stringer { return CommandKind(k) }},
-		{"event", int(JobPaced), func(k int) fmt.Stringer { return EventKind(k) }},
+		{"event", int(Pardoned), func(k int) fmt.Stringer { return EventKind(k) }},
 		{"effect", int(Drained), func(k int) fmt.Stringer { return EffectKind(k) }},
 	}
 	for _, test := range tests {
@@ -55,7 +55,7 @@ func TestConfigDefaults(t *testing.T) {
 	if got := (Config{}).withDefaults(); got != DefaultConfig {
 		t.Errorf("got %+v, want %+v", got, DefaultConfig)
 	}
-	c := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+	c := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	if got := c.withDefaults(); got != c {
 		t.Errorf("got %+v, want %+v", got, c)
 	}

@@ -14,6 +14,7 @@ const ms = Time(time.Millisecond)
 var modelConfig = func() Config {
 	c := DefaultConfig
 	c.PrefetchMax, c.ReapMax, c.LostMax, c.StrikesMax, c.KillsMax = 6, 4, 3, 2, 2
+	c.Exclude, c.ExcludeMax = 40*ms, 100*ms
 	c.Backup, c.BackupShare, c.Pace = 10*ms, 2, 15*ms
 	return c
 }()

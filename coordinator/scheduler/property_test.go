@@ -373,7 +373,7 @@ func TestX1X2X3I2Property(t *testing.T) {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}
 	}
-	for k := JobOpened; k <= JobPaced; k++ {
+	for k := JobOpened; k <= Pardoned; k++ {
 		if name := "event " + k.String(); seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)
 		}

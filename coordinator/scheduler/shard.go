@@ -1,7 +1,5 @@
 package scheduler
 
-import "github.com/fanfold/fanfold"
-
 // shards are those of an open job: FIFO queues of tasks, each with a home among the slots.
 //
 // The home is found by rendezvous (Thaler and Ravishankar, 1998): it is the slot that weighs most
@@ -275,18 +273,6 @@ func (s *State) sharded(yield func(*job) bool) {
 		if j.queues != nil && len(j.queues.list) > 0 && !yield(j) {
 			return
 		}
-	}
-}
-
-// strike notes a worker's failure. If that excludes it, the shards of the job go elsewhere; if it
-// was the last worker that was not excluded, now none is.
-func (s *State) strike(j *job, w fanfold.WorkerID) {
-	if j.strike(w) != s.cfg.StrikesMax {
-		return
-	}
-	s.wake(j)
-	if j.queues != nil {
-		s.evict(j, func(home *slot) bool { return home.worker == w })
 	}
 }
 

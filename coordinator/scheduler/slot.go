@@ -161,20 +161,6 @@ func (s *State) stop(i uint32, seq uint64, at Time, out *Out) {
 // one has anything to do.
 func (sl *slot) mayChange() bool { return sl.attempts.n == 0 && sl.away.n == 0 }
 
-// excluded reports whether a worker gets no attempts of a job, having failed too many of them; but
-// the last worker is never excluded.
-func (s *State) excluded(j *job, w fanfold.WorkerID) bool {
-	if !j.struck(w, s.cfg.StrikesMax) {
-		return false
-	}
-	for i := range s.slots.all() {
-		if sl := *s.slots.get(i); sl.takes() && !j.struck(sl.worker, s.cfg.StrikesMax) {
-			return true
-		}
-	}
-	return false
-}
-
 // unpark puts the jobs back in line that a slot with room may take or, when there is none, all: a
 // worker may have become the last one. Others stay, so that nobody waits for their turn meanwhile.
 func (s *State) unpark(sl *slot) {

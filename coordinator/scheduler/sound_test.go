@@ -135,7 +135,7 @@ func (s *State) soundHome(j *job, n uint32) error {
 		if best != nil {
 			return fmt.Errorf("shard %d has no home", n)
 		}
-	case home.expired || j.spec.Stateful || len(j.strikes) > 0:
+	case home.expired || j.spec.Stateful || len(j.strikes)+len(s.strikes) > 0:
 	case best == nil || weigh(n, home.key) < weigh(n, best.key):
 		return fmt.Errorf("shard %d is on slot %x: %+v", n, home.id, *j.queues.at(n))
 	}

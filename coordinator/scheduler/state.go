@@ -16,7 +16,9 @@ type State struct {
 	dying    list     // of the jobs that have ended
 	wheel    wheel
 	backups  Backups
-	seq      uint64 // of the last journalled event
+	strikes  strikes // against workers, by all jobs
+	pardon   uint32  // timer: when the next of them, or of a job's, ends
+	seq      uint64  // of the last journalled event
 }
 
 // New gives a State without jobs and slots.

@@ -16,6 +16,9 @@ func (x step) tick() {
 			x.endJob(*x.jobs.get(i), TimedOut)
 		case paceTimer:
 			x.look(*x.jobs.get(i))
+		case pardonTimer:
+			x.draft(Pardoned, nil)
+			x.emit()
 		case slotTimer:
 			x.overdue(*x.slots.get(i))
 		}

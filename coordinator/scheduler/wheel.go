@@ -37,6 +37,7 @@ const (
 	slotTimer                  // a slot's first attempt takes too long
 	jobTimer                   // a job's deadline
 	paceTimer                  // a job's attempts are looked at
+	pardonTimer                // workers are not excluded any more
 	ownerMask     = 7 << 29
 )
 

@@ -1,0 +1,200 @@
+package scheduler
+
+import (
+	"math"
+	"slices"
+
+	"github.com/fanfold/fanfold"
+)
+
+// Exclusion. Who is to blame for a failure, the job or the worker, shows in time only. Failures of
+// a worker count job by job, and in a row: a success of the worker for the job clears them. With
+// StrikesMax of them the worker gets nothing more of the job, which may be the job's own fault. It
+// is the worker's if others have succeeded for the job meanwhile; a worker that jobs have found
+// guilty BlamesMax times gets nothing of any job. Either exclusion ends after a while; the next one
+// takes one strike, and is twice as long. The last worker that is left is never excluded.
+
+// strike counts what a worker did wrong: failures in a row of a job's, or in State the times that
+// jobs have blamed it.
+type strike struct {
+	worker fanfold.WorkerID
+	n      uint8
+	times  uint8  // that it was excluded
+	since  uint32 // successes of the job when it began
+	last   Time
+	until  Time // it is excluded; 0: it is not
+}
+
+// strikes are those of all workers that have some.
+type strikes []strike
+
+// of finds a worker's; nil: it has none.
+func (l strikes) of(w fanfold.WorkerID) *strike {
+	for i := range l {
+		if l[i].worker == w {
+			return &l[i]
+		}
+	}
+	return nil
+}
+
+// add counts one more, and gives it.
+func (l *strikes) add(w fanfold.WorkerID, at Time) *strike {
+	k := l.of(w)
+	if k == nil {
+		*l = append(*l, strike{worker: w})
+		k = &(*l)[len(*l)-1]
+	}
+	k.n, k.last = min(k.n, math.MaxUint8-1)+1, at
+	return k
+}
+
+// clear notes that a worker did well.
+func (l strikes) clear(w fanfold.WorkerID) {
+	if k := l.of(w); k != nil && k.until == 0 {
+		k.n = 0
+	}
+}
+
+func (l strikes) excludes(w fanfold.WorkerID) bool {
+	k := l.of(w)
+	return k != nil && k.until != 0
+}
+
+// forgetAfter is how long a strike without an exclusion is remembered.
+const forgetAfter = 3600 * Time(1e9)
+
+// due is when something ends of a strike.
+func (k *strike) due() Time {
+	if k.until != 0 {
+		return k.until
+	}
+	return later(k.last, forgetAfter)
+}
+
+// pardon ends the exclusions whose time is over, leaving one strike to the next, and forgets what
+// is long ago. It reports whether a worker is back, and when it should be called again; 0: never.
+func (l *strikes) pardon(now Time, most uint8) (back bool, next Time) {
+	*l = slices.DeleteFunc(*l, func(k strike) bool { return k.until == 0 && k.due() <= now })
+	for i := range *l {
+		k := &(*l)[i]
+		if k.until != 0 && k.until <= now {
+			k.n, k.last, k.until, back = most-1, now, 0, true
+		}
+		if due := k.due(); next == 0 || due < next {
+			next = due
+		}
+	}
+	return back, next
+}
+
+// excluded reports whether a worker gets no attempts of a job; but the last worker is never
+// excluded.
+func (s *State) excluded(j *job, w fanfold.WorkerID) bool {
+	return len(j.strikes)+len(s.strikes) > 0 && s.shunned(j, w) && s.others(j, w)
+}
+
+// shunned is excluded for a worker that is not the last one.
+func (s *State) shunned(j *job, w fanfold.WorkerID) bool {
+	return j.strikes.excludes(w) || s.strikes.excludes(w)
+}
+
+// others reports whether another worker than w may get attempts of a job.
+func (s *State) others(j *job, w fanfold.WorkerID) bool {
+	for i := range s.slots.all() {
+		if sl := *s.slots.get(i); sl.takes() && sl.worker != w && !s.shunned(j, sl.worker) {
+			return true
+		}
+	}
+	return false
+}
+
+// strike notes a worker's failure.
+func (s *State) strike(j *job, w fanfold.WorkerID, at Time) {
+	k := j.strikes.add(w, at)
+	if k.n == 1 {
+		k.since = j.succeeded()
+	}
+	if k.n < s.cfg.StrikesMax || k.until != 0 {
+		return
+	}
+	s.exclude(k, at)
+	s.shun(j, w)
+	if j.succeeded() == k.since {
+		return // who knows
+	}
+	if k = s.strikes.add(w, at); k.n >= s.cfg.BlamesMax && k.until == 0 {
+		s.exclude(k, at)
+		for i := range s.jobs.all() {
+			s.shun(*s.jobs.get(i), w)
+		}
+	}
+}
+
+// exclude sets how long a worker is.
+func (s *State) exclude(k *strike, at Time) {
+	wait := s.cfg.Exclude
+	for range k.times {
+		wait = min(2*wait, s.cfg.ExcludeMax)
+	}
+	k.times, k.until = min(k.times, math.MaxUint8-1)+1, later(at, wait)
+	s.remind(k.until)
+}
+
+// remind sees to it that pardons are thought of in time.
+func (s *State) remind(at Time) {
+	if s.pardon == 0 || s.wheel.timers[s.pardon].due > tickAfter(at) {
+		s.wheel.drop(&s.pardon)
+		s.pardon = s.wheel.set(at, pardonTimer)
+	}
+}
+
+// shun takes the shards of a job away from a worker that is excluded. If that was the last one that
+// was not excluded, now none is.
+func (s *State) shun(j *job, w fanfold.WorkerID) {
+	s.wake(j)
+	if j.queues != nil {
+		s.evict(j, func(home *slot) bool { return home.worker == w })
+	}
+}
+
+// pardoned ends the exclusions whose time is over.
+func (s *State) pardoned(e *Event) {
+	s.wheel.drop(&s.pardon)
+	all, next := s.strikes.pardon(e.At, s.cfg.BlamesMax)
+	for i := range s.jobs.all() {
+		j := *s.jobs.get(i)
+		back, due := j.strikes.pardon(e.At, s.cfg.StrikesMax)
+		if back || all {
+			s.wake(j)
+		}
+		if due != 0 && (next == 0 || due < next) {
+			next = due
+		}
+	}
+	if next != 0 {
+		s.remind(next)
+	}
+}
+
+// succeeded is the number of tasks of a job that are, or were, committed.
+func (j *job) succeeded() (n uint32) {
+	for k := range j.stages {
+		n += j.stages[k].lists[fanfold.Succeeded].n + j.stages[k].answered[fanfold.Succeeded]
+	}
+	return n
+}
+
+// Exclusion tells when a worker gets attempts again that is excluded from all jobs, 0 if it is not,
+// and how many jobs exclude it.
+func (s *State) Exclusion(w fanfold.WorkerID) (until Time, jobs uint32) {
+	if k := s.strikes.of(w); k != nil {
+		until = k.until
+	}
+	for i := range s.jobs.all() {
+		if j := *s.jobs.get(i); !j.ended && j.strikes.excludes(w) {
+			jobs++
+		}
+	}
+	return until, jobs
+}
