@@ -38,6 +38,7 @@ func (s *State) Apply(e *Event, out *Out) {
 		j.parked = true
 		s.jobs.pushBack(&s.parked, e.Job.index())
 		s.settle(j)
+		s.passed(j, e.At)
 	case JobPaced:
 		s.paced(e)
 	case Pardoned:
@@ -102,6 +103,9 @@ func (s *State) applySlot(e *Event, out *Out) {
 
 func (s *State) slotOpened(e *Event, out *Out) {
 	sl := &slot{id: e.Slot, worker: e.Worker, image: e.Image, key: e.Key}
+	if e.Spec != nil {
+		sl.labels = e.Spec.Labels
+	}
 	*s.slots.take(uint64(e.Slot)) = sl
 	s.attract(sl)
 	s.seat(sl)

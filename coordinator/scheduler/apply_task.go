@@ -14,6 +14,9 @@ func (s *State) taskQueued(e *Event) {
 	t.job, t.stage, t.state = e.Job.index(), e.Stage, fanfold.Queued
 	t.tag, t.ref = e.Tag, e.Ref
 	t.shard, t.priority, t.until = e.Shard, e.Priority, e.Until
+	if t.near = e.Worker; t.near != 0 {
+		j.near.wanted = true
+	}
 	s.enter(j, i, t, false)
 	if e.Until != 0 {
 		t.deadline = s.wheel.set(e.Until, deadlineTimer|i)
@@ -45,6 +48,9 @@ func (s *State) assigned(e *Event, out *Out) {
 		s.charge(j, int64(a.cost))
 	} else {
 		s.serve(j, int64(a.cost))
+	}
+	if j.near.wanted {
+		s.placed(j, t, e.Worker)
 	}
 	t.attempt, t.attempts = k, e.Number
 	if t.shard != 0 {

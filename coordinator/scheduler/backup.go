@@ -15,18 +15,24 @@ type Backups struct{ Made, Won uint64 }
 // Backups is the count over all jobs since the start.
 func (s *State) Backups() Backups { return s.backups }
 
-// watch has the attempts of a job looked at soon.
-func (s *State) watch(j *job) {
-	if j.pace == 0 && !j.ended {
-		j.pace = s.wheel.set(later(Time(s.wheel.tick<<tickBits), s.cfg.Pace), paceTimer|j.owner)
+// watch has a job looked at after a while, or before.
+func (s *State) watch(j *job, at, wait Time) {
+	if at = later(at, wait); j.pace == 0 || s.wheel.timers[j.pace].due > tickAfter(at) {
+		s.wheel.drop(&j.pace)
+		j.pace = s.wheel.set(at, paceTimer|j.owner)
 	}
 }
 
-// paced sets when the attempts of a job are looked at again.
+// paced sets when a job is looked at again. If it was parked for tasks that are near elsewhere, it
+// has waited long enough.
 func (s *State) paced(e *Event) {
 	j := *s.jobs.get(e.Job.index())
 	if s.wheel.drop(&j.pace); e.Until != 0 {
-		j.pace = s.wheel.set(e.Until, paceTimer|j.owner)
+		s.watch(j, e.Until, 0)
+	}
+	if j.near.over(e.At, s.cfg.Near) {
+		j.near.hasty = true
+		s.wake(j)
 	}
 }
 
@@ -39,7 +45,7 @@ func (x step) look(j *job) {
 		}
 	}
 	until := Time(0)
-	if j.place == 0 && j.held() > 0 {
+	if j.place == 0 && j.held() > 0 && (j.spec.Backups || j.parked) { // or it will be watched when it leaves the line
 		until = later(x.now, x.cfg.Pace)
 	}
 	x.draft(JobPaced, j).Until = until
@@ -51,7 +57,7 @@ func (x step) look(j *job) {
 // has ended, nothing is known of how long one takes.
 func (x step) backUp(j *job, st *stage) {
 	most := max(1, uint32(len(st.tasks))/x.cfg.BackupShare)
-	for st.open && st.mean > 0 && st.backups < most && x.idle() {
+	for j.spec.Backups && st.open && st.mean > 0 && st.backups < most && x.idle() {
 		task, to := x.slowest(j, st)
 		if to == nil {
 			return
@@ -101,7 +107,7 @@ func (s *State) rival(j *job, a *attempt) *slot {
 			break // so are the others
 		}
 		switch {
-		case s.excluded(j, sl.worker) || sl.image != j.spec.Image && !sl.mayChange():
+		case s.excluded(j, sl) || sl.image != j.spec.Image && !sl.mayChange():
 		case sl.worker != a.worker:
 			return sl
 		default:

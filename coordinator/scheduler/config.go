@@ -23,6 +23,8 @@ type Config struct {
 	TakeBack    Time   // an attempt that takes longer shares those behind it with idle slots
 	Backup      Time   // that a backup attempt must be expected to save
 	BackupShare uint32 // one in so many tasks of a stage gets a backup attempt, but at least one
+	Near        Time   // that a job waits for the worker that a task is near to
+	NearMax     uint32 // tasks in line that are looked at for that
 	Pace        Time   // between two looks at the attempts of a job that might need one
 	ReapMax     uint32 // tasks of ended jobs that a Tick forgets
 }
@@ -43,6 +45,8 @@ var DefaultConfig = Config{
 	TakeBack:    Time(5 * time.Millisecond),
 	Backup:      Time(time.Second),
 	BackupShare: 10,
+	Near:        Time(time.Second),
+	NearMax:     64,
 	Pace:        Time(100 * time.Millisecond),
 	ReapMax:     4096,
 }
@@ -64,6 +68,8 @@ func (c Config) withDefaults() Config {
 		TakeBack:    cmp.Or(c.TakeBack, d.TakeBack),
 		Backup:      cmp.Or(c.Backup, d.Backup),
 		BackupShare: cmp.Or(c.BackupShare, d.BackupShare),
+		Near:        cmp.Or(c.Near, d.Near),
+		NearMax:     cmp.Or(c.NearMax, d.NearMax),
 		Pace:        cmp.Or(c.Pace, d.Pace),
 		ReapMax:     cmp.Or(c.ReapMax, d.ReapMax),
 	}

@@ -50,7 +50,7 @@ func (s *State) holds(j *job) bool {
 	}
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
-		if sl.attempts.n > 0 && sl.away.n == 0 && sl.takes() && !s.excluded(j, sl.worker) {
+		if sl.attempts.n > 0 && sl.away.n == 0 && sl.takes() && !s.excluded(j, sl) {
 			return true
 		}
 	}
@@ -81,7 +81,10 @@ func (x step) assign(j *job, i uint32, to *slot) {
 // shard and those of the shards whose turn it is.
 func (s *State) choose(j *job) choice {
 	q := j.queues
-	if q == nil {
+	switch {
+	case q == nil && j.near.wanted:
+		return s.chooseNear(j)
+	case q == nil:
 		c := s.place(j)
 		c.task = j.queue().head
 		return c
@@ -122,7 +125,7 @@ func (s *State) place(j *job) choice {
 	for i := s.room.head; i != 0; i = s.slots.at(i).next {
 		sl := *s.slots.get(i)
 		switch {
-		case s.excluded(j, sl.worker):
+		case s.excluded(j, sl):
 		case sl.image == j.spec.Image:
 			return choice{to: sl}
 		case sl.away.n > 0:
@@ -143,7 +146,7 @@ func (s *State) place(j *job) choice {
 func (s *State) taskFor(j *job, sl *slot) uint32 {
 	q := j.queues
 	if q == nil {
-		return j.queue().head
+		return s.nearest(j, sl)
 	}
 	task := q.first()
 	if its := q.next(sl); its != 0 && (task == 0 || s.before(its, task)) {
@@ -172,7 +175,7 @@ func (x step) instead(j *job, task uint32, sl *slot) (*job, uint32) {
 // The class that goes first in its share goes first all the same.
 func (s *State) stay(sl *slot) *job {
 	j := s.job(sl.last)
-	if j == nil || j.place == 0 || s.excluded(j, sl.worker) {
+	if j == nil || j.place == 0 || s.excluded(j, sl) {
 		return nil
 	}
 	sh := s.shares[j.spec.Share]

@@ -91,6 +91,10 @@
 // any more is left alone: of a lost worker, tell the outputs of later stages first. The effect
 // Deliver comes again if an output of the last stage is lost before FinishJob.
 //
+// Where attempts go. A job's tasks get only slots that have all of its Spec.Labels, however long
+// that takes. A Submit to a closed job may name the Worker that has the task's input: the job then
+// leaves other slots to other jobs for up to Config.Near.
+//
 // Backup attempts. A slow attempt of a closed job with Spec.Backups may get a rival on another slot:
 // a further Send of its task. The first that succeeds is committed, the other is told to Stop. One
 // that fails while the other goes on is answered by Retry, though nothing is sent in its place.

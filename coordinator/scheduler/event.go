@@ -8,7 +8,7 @@ type EventKind uint8
 // The events, and the fields that they use. All of a task have Job, Task, Stage and Tag.
 const (
 	JobOpened    EventKind = iota + 1 // Job, Spec, Tag
-	TaskQueued                        // Ref, Shard, Priority, Until
+	TaskQueued                        // Ref, Shard, Priority, Until, Worker (that it is near to)
 	Assigned                          // Attempt, Number, Slot, Worker, Image, N (nanos expected)
 	AttemptEnded                      // Attempt, Why, Ref, N (nanos), Until; of a task or of none
 	TaskEnded                         // Why, Attempt (that ends it, or 0), Ref, N (nanos)
@@ -19,7 +19,7 @@ const (
 	JobFinishing                      // Job: all tasks are committed, the owner delivers
 	JobEnded                          // Job, Why
 	TasksReaped                       // Job, N: up to so many tasks of an ended job are forgotten
-	SlotOpened                        // Slot, Worker, Image, Tag, Key
+	SlotOpened                        // Slot, Worker, Image, Tag, Key, Spec (Labels only; or nil)
 	SlotLost                          // Slot, Why
 	SlotExpired                       // Slot: its process is to be killed
 	SlotRearmed                       // Slot, Until

@@ -88,10 +88,21 @@ func (l *strikes) pardon(now Time, most uint8) (back bool, next Time) {
 	return back, next
 }
 
-// excluded reports whether a worker gets no attempts of a job; but the last worker is never
-// excluded.
-func (s *State) excluded(j *job, w fanfold.WorkerID) bool {
-	return len(j.strikes)+len(s.strikes) > 0 && s.shunned(j, w) && s.others(j, w)
+// excluded reports whether a slot gets no attempts of a job, for want of a label or because its
+// worker is excluded; but the last worker never is.
+func (s *State) excluded(j *job, sl *slot) bool {
+	return len(j.spec.Labels) > 0 && !sl.serves(j) ||
+		len(j.strikes)+len(s.strikes) > 0 && s.shunned(j, sl.worker) && s.others(j, sl.worker)
+}
+
+// serves reports whether a slot has the labels that a job requires.
+func (sl *slot) serves(j *job) bool {
+	for _, label := range j.spec.Labels {
+		if !slices.Contains(sl.labels, label) {
+			return false
+		}
+	}
+	return true
 }
 
 // shunned is excluded for a worker that is not the last one.
@@ -102,7 +113,8 @@ func (s *State) shunned(j *job, w fanfold.WorkerID) bool {
 // others reports whether another worker than w may get attempts of a job.
 func (s *State) others(j *job, w fanfold.WorkerID) bool {
 	for i := range s.slots.all() {
-		if sl := *s.slots.get(i); sl.takes() && sl.worker != w && !s.shunned(j, sl.worker) {
+		sl := *s.slots.get(i)
+		if sl.takes() && sl.worker != w && sl.serves(j) && !s.shunned(j, sl.worker) {
 			return true
 		}
 	}

@@ -128,8 +128,8 @@ func (s *State) settle(j *job) {
 		if len(l.heap) == 0 {
 			sh.ready &^= 1 << j.spec.Priority
 		}
-		if j.spec.Backups {
-			s.watch(j)
+		if j.spec.Backups && !j.ended {
+			s.watch(j, Time(s.wheel.tick<<tickBits), s.cfg.Pace)
 		}
 	}
 	switch {

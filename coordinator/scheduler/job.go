@@ -19,6 +19,7 @@ type job struct {
 	timer   uint32 // deadline
 	pace    uint32 // timer: when its attempts are looked at
 	strikes strikes
+	near    nearness
 	queues  *queues // of an open job; nil: stages[…].lists[Queued] are
 }
 

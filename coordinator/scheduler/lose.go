@@ -4,7 +4,7 @@ func (x step) openSlot(c *Command) {
 	e := x.draft(SlotOpened, nil)
 	e.Seq = x.seq + 1
 	e.Slot, e.Worker, e.Image, e.Tag = SlotID(x.slots.vacant()), c.Worker, c.Image, c.Tag
-	e.Key = c.Key
+	e.Key, e.Spec = c.Key, c.Spec
 	x.emit()
 }
 

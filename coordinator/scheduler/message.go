@@ -15,6 +15,9 @@ type Ref uint64
 // ShareID names a submitting identity; small numbers, counted from one.
 type ShareID uint32
 
+// Label is something that a slot may have and a job may require; the owner numbers them.
+type Label uint64
+
 // Status says how an attempt, a task or a job ended.
 type Status uint8
 
@@ -82,6 +85,8 @@ type Spec struct {
 	Grace       Time  // from Stop to Kill; 0: at once
 	Deadline    Time  // of the job, absolute; 0: none
 
+	Labels []Label // slots get its tasks only if they have all of these
+
 	Shards   uint32 // open: tasks may have one of so many shards; 0: none has
 	Stateful bool   // open: a shard stays on its slot as long as that is there
 	Batch    uint32 // tasks that a slot may hold, however long they take; 0: measured time says
@@ -101,7 +106,7 @@ const (
 	Progress                          // Attempt, Percent
 	LoseOutput                        // Task: its committed output is gone, it runs again
 	FinishJob                         // Job, Status: answers Deliver
-	OpenSlot                          // Worker, Image, Tag: comes back in SlotReady
+	OpenSlot                          // Worker, Image, Key, Spec (Labels only; or nil), Tag: comes back
 	LoseSlot                          // Slot, Status: Crashed, Lost (its agent) or Returned
 	Tick                              // time passed
 	Suspend                           // Attempt: it waits for others, and leaves its slot's line
@@ -136,8 +141,8 @@ type Command struct {
 	Key      uint64 // OpenSlot: what the slot is hashed by, to place shards
 
 	Image   uint32
-	Worker  fanfold.WorkerID
-	Nanos   int64 // run time that the process measured; 0: not known
+	Worker  fanfold.WorkerID // OpenSlot; Submit to a closed job: that had better run it, or 0
+	Nanos   int64            // run time that the process measured; 0: not known
 	Job     JobID
 	Task    TaskID
 	Attempt AttemptID

@@ -55,7 +55,7 @@ func TestConfigDefaults(t *testing.T) {
 	if got := (Config{}).withDefaults(); got != DefaultConfig {
 		t.Errorf("got %+v, want %+v", got, DefaultConfig)
 	}
-	c := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+	c := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}
 	if got := c.withDefaults(); got != c {
 		t.Errorf("got %+v, want %+v", got, c)
 	}

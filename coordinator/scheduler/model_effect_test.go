@@ -100,6 +100,11 @@ func (m *model) send(e *Effect) {
 	}
 	m.check(m.now >= t.again, "%d ns early: %+v", t.again-m.now, *e)
 	m.check(e.Number == t.number+1, "number %d follows %d", e.Number, t.number)
+	ok := len(j.spec.Labels) == 0 || len(modelLabels[sl.worker].Labels) > 0
+	m.check(ok, "the slot lacks a label: %+v", *e)
+	if len(j.spec.Labels) > 0 {
+		m.seen["labelled"]++
+	}
 	for _, other := range sl.attempts {
 		m.check(other.task.job.spec.Image == j.spec.Image, "two images on slot %x", e.Slot)
 	}

@@ -15,9 +15,13 @@ var modelConfig = func() Config {
 	c := DefaultConfig
 	c.PrefetchMax, c.ReapMax, c.LostMax, c.StrikesMax, c.KillsMax = 6, 4, 3, 2, 2
 	c.Exclude, c.ExcludeMax = 40*ms, 100*ms
+	c.Near, c.NearMax = 20*ms, 3
 	c.Backup, c.BackupShare, c.Pace = 10*ms, 2, 15*ms
 	return c
 }()
+
+// modelLabels are those of workers, by their number.
+var modelLabels = [10]Spec{3: {Labels: []Label{1, 2}}, 9: {Labels: []Label{2, 1}}}
 
 // model is what an owner may expect, kept in maps and without a thought for speed. It sees
 // commands and effects only: it foretells what follows from a command at once, and checks that

@@ -101,6 +101,9 @@ func (d *driver) spec() *Spec {
 		s.Reduces, s.Gathers = uint32(n(3, "reduces")), uint32(n(1, "gathers"))
 		s.Backups = n(3, "backups") > 0
 	}
+	if n(4, "labelled") == 0 {
+		s.Labels = []Label{1}
+	}
 	if n(2, "limited") == 0 {
 		s.Progress, s.Timeout = Time(n(40, "progress"))*ms, Time(n(80, "timeout"))*ms
 	}
@@ -146,8 +149,8 @@ func (d *driver) command() Command {
 	case k < 80 && len(d.running(false)) < 3:
 		return Command{Kind: OpenJob, Spec: d.spec(), Tag: d.tag}
 	case k < 84 && len(d.m.slots) < 5:
-		return Command{Kind: OpenSlot, Tag: d.tag, Key: d.tag,
-			Worker: fanfold.WorkerID(1 + d.below(3, "worker"))}
+		w := fanfold.WorkerID(1 + d.below(3, "worker"))
+		return Command{Kind: OpenSlot, Tag: d.tag, Key: d.tag, Worker: w, Spec: &modelLabels[w]}
 	case k < 87:
 		return Command{Kind: LoseSlot, Slot: d.slot(),
 			Status: among(d, []Status{Crashed, Lost, Returned}, "status")}
@@ -172,6 +175,8 @@ func (d *driver) submit() Command {
 		if d.chance(20, "limited") {
 			c.Until = d.now + 1 + Time(d.below(60, "until"))*ms
 		}
+	} else if d.chance(30, "near") {
+		c.Worker = fanfold.WorkerID(1 + d.below(4, "worker"))
 	}
 	return c
 }
@@ -264,7 +269,7 @@ func (d *driver) drain() {
 	d.calm = true
 	for range 2 {
 		d.tag++
-		d.step(Command{Kind: OpenSlot, Worker: 9, Tag: d.tag})
+		d.step(Command{Kind: OpenSlot, Worker: 9, Tag: d.tag, Spec: &modelLabels[9]})
 	}
 	for round := 0; d.s.jobs.live > 0 || d.s.attempts.live > 0; round++ {
 		if round > 3000 {
@@ -277,7 +282,7 @@ func (d *driver) drain() {
 			if sl := d.m.slots[id]; sl.killed || sl.drained {
 				d.tag++
 				d.step(Command{Kind: LoseSlot, Slot: id, Status: Crashed})
-				d.step(Command{Kind: OpenSlot, Worker: 9, Tag: d.tag})
+				d.step(Command{Kind: OpenSlot, Worker: 9, Tag: d.tag, Spec: &modelLabels[9]})
 			}
 		}
 		for _, id := range d.jobs {
@@ -367,7 +372,8 @@ func TestX1X2X3I2Property(t *testing.T) {
 	})
 	kinds := []string{"retry no-source", "retry lost", "reply lost", "reply crashed", "job lost",
 		"sharded", "task deadline", "moved", "recalled", "wrong slot", "cancelled queued",
-		"backup", "backup on the same worker", "beaten"}
+		"backup", "backup on the same worker", "beaten",
+		"labelled"}
 	for _, name := range kinds {
 		if seen[name] == 0 {
 			t.Errorf("vacuous: no %s in %v", name, seen)

@@ -41,6 +41,9 @@ func (q *queues) first() uint32 {
 func (s *State) enter(j *job, i uint32, t *task, front bool) {
 	q := j.queues
 	if q == nil || t.state != fanfold.Queued {
+		if j.near.wanted && t.state == fanfold.Queued {
+			s.wake(j) // it was parked for the sake of others
+		}
 		s.tasks.push(&j.stages[t.stage].lists[t.state], i, front)
 		return
 	}

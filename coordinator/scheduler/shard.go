@@ -197,7 +197,7 @@ func (s *State) rehome(j *job, n uint32) {
 	var most uint64
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
-		if !sl.takes() || s.excluded(j, sl.worker) {
+		if !sl.takes() || s.excluded(j, sl) {
 			continue
 		}
 		if w := weigh(n, sl.key); sh.home == 0 || w > most {
@@ -234,7 +234,7 @@ func (s *State) moveShard(j *job, n uint32) {
 // task are looked at when they get one.
 func (s *State) attract(sl *slot) {
 	for j := range s.sharded {
-		if s.excluded(j, sl.worker) {
+		if s.excluded(j, sl) {
 			continue
 		}
 		s.empty(j, 0)
@@ -243,7 +243,7 @@ func (s *State) attract(sl *slot) {
 			if home == nil || home == sl {
 				continue
 			}
-			if weigh(n, sl.key) > weigh(n, home.key) || s.excluded(j, home.worker) {
+			if weigh(n, sl.key) > weigh(n, home.key) || s.excluded(j, home) {
 				s.moveShard(j, n)
 			}
 		}

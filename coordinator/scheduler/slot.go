@@ -23,6 +23,7 @@ type slot struct {
 	wanted   bool   // for another image: it goes on for its patience, and then until it is idle
 	patience int64  // nanoseconds of further tasks
 	key      uint64 // that shards are placed by
+	labels   []Label
 	away     list   // attempts that wait for other tasks, beside the line
 	loose    uint32 // attempts that may be taken back, or might before they started
 }
@@ -188,7 +189,7 @@ func (s *State) suits(j *job, sl *slot) bool {
 		return false
 	}
 	q := j.queues
-	return q != nil && q.next(sl) != 0 || (q == nil || q.ready != 0) && !s.excluded(j, sl.worker)
+	return q != nil && q.next(sl) != 0 || (q == nil || q.ready != 0) && !s.excluded(j, sl)
 }
 
 // pin notes that an attempt is not to be taken back, again.

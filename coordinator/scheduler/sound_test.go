@@ -122,7 +122,7 @@ func (s *State) soundHome(j *job, n uint32) error {
 	var best *slot
 	for i := range s.slots.all() {
 		sl := *s.slots.get(i)
-		if !sl.takes() || s.excluded(j, sl.worker) {
+		if !sl.takes() || s.excluded(j, sl) {
 			continue
 		}
 		if best == nil || weigh(n, sl.key) > weigh(n, best.key) {

@@ -118,6 +118,8 @@ func (x step) submit(c *Command) {
 			if e.Shard > j.spec.Shards {
 				e.Shard = 0
 			}
+		} else {
+			e.Worker = c.Worker
 		}
 		x.emit()
 	}

@@ -16,11 +16,12 @@ type task struct {
 	state    fanfold.State
 	failed   uint8
 	lost     uint8
-	kills    uint8  // processes that died under it
-	priority uint8  // of an open job's
-	shard    uint32 // its number; 0: none
-	deadline uint32 // timer
-	until    Time   // its deadline; 0: none
+	kills    uint8            // processes that died under it
+	priority uint8            // of an open job's
+	shard    uint32           // its number; 0: none
+	deadline uint32           // timer
+	near     fanfold.WorkerID // that had better run it; 0: any
+	until    Time             // its deadline; 0: none
 }
 
 // attempt is one execution of a task. It is in its slot's list, in the order sent, until its

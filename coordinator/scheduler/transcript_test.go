@@ -172,6 +172,9 @@ func (p *transcript) command(f []string) Command {
 	c.Worker = fanfold.WorkerID(p.number(options["worker"]))
 	c.Image = uint32(p.number(options["image"]))
 	c.Shard, c.Priority = uint32(p.number(options["shard"])), uint8(p.number(options["priority"]))
+	if c.Kind == OpenSlot {
+		c.Spec = &Spec{Labels: p.labels(options)}
+	}
 	c.Key, c.Percent = p.number(options["key"]), uint8(p.number(options["percent"]))
 	if d := p.duration(options["deadline"]); d > 0 && c.Kind == Submit {
 		c.Until = p.now + d
@@ -191,8 +194,15 @@ func (p *transcript) spec(options map[string]string) *Spec {
 		Open: n("open") > 0, Reduces: n("reduces"), Gathers: n("gathers"), QueueMax: n("queue"),
 		Backups: n("backups") > 0, MaxAttempts: uint8(n("attempts")), Progress: d("progress"), Timeout: d("timeout"),
 		Grace: d("grace"), Deadline: d("deadline"),
-		Shards: n("shards"), Stateful: n("stateful") > 0, Batch: n("batch"),
+		Labels: p.labels(options), Shards: n("shards"), Stateful: n("stateful") > 0, Batch: n("batch"),
 	}
+}
+
+func (p *transcript) labels(options map[string]string) []Label {
+	if options["label"] == "" {
+		return nil
+	}
+	return []Label{Label(p.number(options["label"]))}
 }
 
 func (p *transcript) status(word string) Status {
