@@ -32,6 +32,7 @@ type Job struct {
 	ID              string        // idempotency key: a second submission with it is the same job
 	Detach          bool          // the job outlives the connection; its reply is kept for attach
 	NoBackups       bool          // slow tasks at the end of a stage get no second attempt
+	Labels          []string      // key=value: only workers that have all of them run its tasks
 
 	Command *Command // for the program "command"
 }

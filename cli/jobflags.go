@@ -33,6 +33,7 @@ type jobFlags struct {
 	deadline        time.Duration
 	priority        int
 	backups         bool
+	labels          []string
 	name            string
 	filesFrom       string
 	inline          bool
@@ -77,6 +78,7 @@ func (f *jobFlags) registerLimits(fs *pflag.FlagSet) {
 		"an attempt without progress for so long is ended and repeated")
 	fs.DurationVar(&f.taskTimeout, "task-timeout", 0, "wall-clock limit of an attempt (default: none)")
 	fs.BoolVar(&f.backups, "backups", true, "run slow tasks at the end of a stage twice at a time")
+	fs.StringSliceVar(&f.labels, "labels", nil, "`key=value,…` that a worker must have to run the job")
 	fs.DurationVar(&f.deadline, "deadline", 0, "wall-clock limit of the job (default: none)")
 }
 
@@ -127,7 +129,7 @@ func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
 		SplitSize: int64(f.splitSize), Memory: int64(f.memory), Sort: fanfold.Order(f.sort),
 		Reading: f.reading, Top: f.top, MaxAttempts: f.maxAttempts, ProgressTimeout: f.progressTimeout,
 		TaskTimeout: f.taskTimeout, Deadline: f.deadline, Priority: f.priority,
-		NoBackups: !f.backups,
+		NoBackups: !f.backups, Labels: f.labels,
 	}
 	if f.json {
 		job.Format = fanfold.FormatJSON

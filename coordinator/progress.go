@@ -50,7 +50,7 @@ func (o *owner) tellFailure(j *job) {
 // progress is where a job is now.
 func (o *owner) progress(j *job) protocol.Progress {
 	return protocol.Progress{
-		Stages: o.stageInfos(j), Bytes: o.bytesRead(j), BytesAll: j.bytesAll, Status: j.status,
+		Stages: o.stageInfos(j), Bytes: o.bytesRead(j), BytesAll: j.bytesAll, Status: o.statusOf(j),
 		MapsKnown: j.feed.closed,
 	}
 }

@@ -62,7 +62,7 @@ func (o *owner) openSlot(sl *slot) {
 	o.opening[sl.tag] = sl
 	o.step(scheduler.Command{
 		Kind: scheduler.OpenSlot, Worker: sl.worker.id, Image: sl.process.image, Tag: sl.tag,
-		Key: sl.key(),
+		Key: sl.key(), Spec: &scheduler.Spec{Labels: labels(sl.worker.labels())},
 	})
 }
 

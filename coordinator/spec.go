@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/format"
@@ -92,6 +93,11 @@ func checkFields(s *protocol.JobSpec) error {
 	if n := specBytes(s); n > specBytesMax {
 		return usagef("a description of %d bytes: the most is %d", n, specBytesMax)
 	}
+	for _, label := range s.Labels {
+		if strings.Index(label, "=") < 1 {
+			return usagef("%q is no label: want key=value", label)
+		}
+	}
 	for _, millis := range []int64{s.ProgressTimeout, s.TaskTimeout, s.Deadline} {
 		if millis < 0 || millis > secondsMax*millisPerSec {
 			return usagef("a time-out of %d ms: want 0 to ten years", millis)
@@ -114,7 +120,7 @@ func specBytes(s *protocol.JobSpec) (n int) {
 	for _, p := range s.Params {
 		n += len(p.Key) + len(p.Value)
 	}
-	for _, list := range [][]string{s.Mapper, s.Combiner, s.Reducer, s.Env} {
+	for _, list := range [][]string{s.Mapper, s.Combiner, s.Reducer, s.Env, s.Labels} {
 		for _, text := range list {
 			n += len(text)
 		}

@@ -177,6 +177,7 @@ func (o *owner) schedule(j *job) {
 		MaxAttempts: uint8(j.spec.MaxAttempts), Durable: j.durable,
 		Progress: ticks(j.spec.ProgressTimeout), Timeout: ticks(j.spec.TaskTimeout),
 		Grace: scheduler.Time(o.cfg.Limits.Grace), Backups: !j.spec.NoBackups,
+		Labels: labels(j.spec.Labels),
 	}
 	if j.stages.gathers {
 		spec.Gathers = 1

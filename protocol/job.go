@@ -30,6 +30,7 @@ func FromJob(j fanfold.Job) JobSpec {
 		ID:              j.ID,
 		Detach:          j.Detach,
 		NoBackups:       j.NoBackups,
+		Labels:          j.Labels,
 		Reads:           j.Reading.Format,
 		Codec:           j.Reading.Codec,
 		Header:          j.Reading.Header,
@@ -69,6 +70,7 @@ func (s *JobSpec) Job() fanfold.Job {
 		ID:              s.ID,
 		Detach:          s.Detach,
 		NoBackups:       s.NoBackups,
+		Labels:          s.Labels,
 		Reading:         s.Reading(),
 	}
 	if len(s.Params) > 0 {

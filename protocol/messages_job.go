@@ -84,6 +84,7 @@ type JobSpec struct {
 	Codec           string // of the inputs
 	Header          bool   // the inputs begin with one
 	NoBackups       bool
+	Labels          []string // key=value, that workers must have
 }
 
 // Validate checks what the types do not. An error of fanfold.KindUsage is about the job, and does
@@ -108,9 +109,10 @@ func (s *JobSpec) bounds() error {
 		texts(TextMax, s.Combiner...),
 		texts(TextMax, s.Reducer...),
 		texts(TextMax, s.Env...),
+		texts(labelMax, s.Labels...),
 		sizes(s.SplitSize, s.Memory, s.ProgressTimeout, s.TaskTimeout, s.Deadline),
-		must(max(len(s.Params), len(s.Mapper), len(s.Combiner), len(s.Reducer), len(s.Env)) <=
-			ParamsMax, "too many parameters, arguments or environment entries"),
+		must(max(len(s.Params), len(s.Mapper), len(s.Combiner), len(s.Reducer), len(s.Env),
+			len(s.Labels)) <= ParamsMax, "too many parameters, arguments, labels or environment entries"),
 	)
 }
 

@@ -34,7 +34,7 @@ func sampleSpec() JobSpec {
 		Priority: 4, ID: "once", Detach: true, Mapper: []string{"tr", " ", "\n"},
 		Reducer: []string{"uniq", "-c"}, Separator: "\t", KeyFields: 1, Env: []string{"LC_ALL=C"},
 		Dir: "/home/u", Feed: 1, Reads: "csv:2", Codec: "gzip", Header: true,
-		NoBackups: true,
+		NoBackups: true, Labels: []string{"rack=7"},
 	}
 }
 

@@ -144,7 +144,7 @@ func (s *State) account(j *job, st *stage, a *attempt, e *Event) {
 	switch e.Why {
 	case Succeeded:
 		if len(j.strikes) > 0 {
-			j.strikes.clear(a.worker)
+			s.praise(j, a.worker, e.At)
 		}
 		switch {
 		case e.N == 0:

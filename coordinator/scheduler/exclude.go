@@ -10,8 +10,8 @@ import (
 // Exclusion. Who is to blame for a failure, the job or the worker, shows in time only. Failures of
 // a worker count job by job, and in a row: a success of the worker for the job clears them. With
 // StrikesMax of them the worker gets nothing more of the job, which may be the job's own fault. It
-// is the worker's if others have succeeded for the job meanwhile; a worker that jobs have found
-// guilty BlamesMax times gets nothing of any job. Either exclusion ends after a while; the next one
+// is the worker's if then another one succeeds for the job; a worker that jobs have found guilty
+// BlamesMax times gets nothing of any job. Either exclusion ends after a while; the next one
 // takes one strike, and is twice as long. The last worker that is left is never excluded.
 
 // strike counts what a worker did wrong: failures in a row of a job's, or in State the times that
@@ -19,8 +19,8 @@ import (
 type strike struct {
 	worker fanfold.WorkerID
 	n      uint8
-	times  uint8  // that it was excluded
-	since  uint32 // successes of the job when it began
+	times  uint8 // that it was excluded
+	open   bool  // it is excluded from a job, and nobody has succeeded for that since
 	last   Time
 	until  Time // it is excluded; 0: it is not
 }
@@ -49,13 +49,6 @@ func (l *strikes) add(w fanfold.WorkerID, at Time) *strike {
 	return k
 }
 
-// clear notes that a worker did well.
-func (l strikes) clear(w fanfold.WorkerID) {
-	if k := l.of(w); k != nil && k.until == 0 {
-		k.n = 0
-	}
-}
-
 func (l strikes) excludes(w fanfold.WorkerID) bool {
 	k := l.of(w)
 	return k != nil && k.until != 0
@@ -79,7 +72,7 @@ func (l *strikes) pardon(now Time, most uint8) (back bool, next Time) {
 	for i := range *l {
 		k := &(*l)[i]
 		if k.until != 0 && k.until <= now {
-			k.n, k.last, k.until, back = most-1, now, 0, true
+			k.n, k.open, k.last, k.until, back = most-1, false, now, 0, true
 		}
 		if due := k.due(); next == 0 || due < next {
 			next = due
@@ -123,19 +116,29 @@ func (s *State) others(j *job, w fanfold.WorkerID) bool {
 
 // strike notes a worker's failure.
 func (s *State) strike(j *job, w fanfold.WorkerID, at Time) {
-	k := j.strikes.add(w, at)
-	if k.n == 1 {
-		k.since = j.succeeded()
+	if k := j.strikes.add(w, at); k.n >= s.cfg.StrikesMax && k.until == 0 {
+		k.open = true
+		s.exclude(k, at)
+		s.shun(j, w)
 	}
-	if k.n < s.cfg.StrikesMax || k.until != 0 {
-		return
+}
+
+// praise notes that a worker has succeeded for a job with strikes. That shows whose fault they are.
+func (s *State) praise(j *job, w fanfold.WorkerID, at Time) {
+	for i := range j.strikes {
+		switch k := &j.strikes[i]; {
+		case k.worker == w && k.until == 0:
+			k.n = 0
+		case k.worker != w && k.open:
+			k.open = false
+			s.blame(k.worker, at)
+		}
 	}
-	s.exclude(k, at)
-	s.shun(j, w)
-	if j.succeeded() == k.since {
-		return // who knows
-	}
-	if k = s.strikes.add(w, at); k.n >= s.cfg.BlamesMax && k.until == 0 {
+}
+
+// blame notes that a job has found a worker guilty.
+func (s *State) blame(w fanfold.WorkerID, at Time) {
+	if k := s.strikes.add(w, at); k.n >= s.cfg.BlamesMax && k.until == 0 {
 		s.exclude(k, at)
 		for i := range s.jobs.all() {
 			s.shun(*s.jobs.get(i), w)
@@ -187,14 +190,6 @@ func (s *State) pardoned(e *Event) {
 	if next != 0 {
 		s.remind(next)
 	}
-}
-
-// succeeded is the number of tasks of a job that are, or were, committed.
-func (j *job) succeeded() (n uint32) {
-	for k := range j.stages {
-		n += j.stages[k].lists[fanfold.Succeeded].n + j.stages[k].answered[fanfold.Succeeded]
-	}
-	return n
 }
 
 // Exclusion tells when a worker gets attempts again that is excluded from all jobs, 0 if it is not,
