@@ -200,6 +200,7 @@ func (x *simulation) openJob() {
 		j.spec.Open, j.spec.Shards, j.spec.Stateful = true, uint32(n(3)), n(1) == 0
 	} else {
 		j.spec.Reduces, j.spec.Gathers = uint32(n(3)), uint32(n(1))
+		j.spec.Backups = n(1) == 0
 	}
 	tag := x.number()
 	x.opening[tag] = j

@@ -174,6 +174,7 @@ func BenchmarkTask(b *testing.B) {
 	}{
 		{"slots=2", 2, func(*Spec) {}, nil},
 		{"slots=64", 64, func(*Spec) {}, nil},
+		{"slots=1000", 1000, func(*Spec) {}, nil},
 		{"durable", 2, func(s *Spec) { s.Durable = true }, nil},
 		{"shards/slots=2", 2, func(s *Spec) { s.Shards = 64 }, sharded},
 		{"shards/slots=16", 16, func(s *Spec) { s.Shards = 64 }, sharded},
