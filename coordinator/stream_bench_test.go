@@ -14,15 +14,18 @@ const benchWindow = 4096
 // connections: both ends do as little as they can. ns/op is all of it, on the cores that there are.
 func BenchmarkStream(b *testing.B) {
 	for name, size := range map[string]int{"64B": 64, "7KiB": 7 << 10} {
-		b.Run(name, func(b *testing.B) { benchStream(b, size) })
+		b.Run(name, func(b *testing.B) {
+			s := New(lastingConfig(Limits{}))
+			defer s.Close()
+			w := newEchoWorker(b, s, "w1", 2)
+			defer w.close()
+			benchStream(b, s, size)
+		})
 	}
 }
 
-func benchStream(b *testing.B, size int) {
-	s := New(lastingConfig(Limits{}))
-	defer s.Close()
-	w := newEchoWorker(b, s, 2)
-	defer w.close()
+// benchStream measures a stream of tasks to the processes that there are.
+func benchStream(b *testing.B, s *Server, size int) {
 	conn := enterAs(b, s, protocol.Hello{Role: uint8(protocol.RoleClient)})
 	defer conn.Close()
 	send := func(m protocol.Body) {
@@ -79,16 +82,16 @@ type echoWorker struct {
 	ended chan struct{}
 }
 
-func newEchoWorker(t testing.TB, s *Server, slots int) *echoWorker {
+func newEchoWorker(t testing.TB, s *Server, name string, slots int) *echoWorker {
 	w := &echoWorker{ended: make(chan struct{}, slots+1)}
-	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: "w1"}
+	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name}
 	for i := range slots {
 		hello.Slots = append(hello.Slots, uint32(i))
 	}
 	w.add(enterAs(t, s, hello), func(protocol.Message, *protocol.Conn) {})
 	for i := range slots {
 		conn := enterAs(t, s, protocol.Hello{
-			Role: uint8(protocol.RoleProcess), Name: "w1", Slots: []uint32{uint32(i)},
+			Role: uint8(protocol.RoleProcess), Name: name, Slots: []uint32{uint32(i)},
 		})
 		var call protocol.Call
 		var back protocol.Return

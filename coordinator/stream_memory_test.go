@@ -123,7 +123,7 @@ func TestTasksAllocateNothing(t *testing.T) {
 	if raced {
 		t.Skip("the race detector allocates")
 	}
-	l.worker = newEchoWorker(t, l.server, 2)
+	l.worker = newEchoWorker(t, l.server, "w1", 2)
 	l.cycle(50_000)
 	const n = 100_000
 	var before, after runtime.MemStats
@@ -149,7 +149,7 @@ func TestQueuedTasksTakeLittleMemory(t *testing.T) {
 	} else {
 		t.Logf("%.0f bytes for a task that waits", each)
 	}
-	l.worker = newEchoWorker(t, l.server, 1)
+	l.worker = newEchoWorker(t, l.server, "w1", 1)
 	l.drain()
 	left := memoryInUse() - before
 	if t.Logf("%d bytes left", left); left > 12<<20 {
