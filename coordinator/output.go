@@ -42,6 +42,7 @@ type part struct {
 	bytes   int64
 	crc     uint32
 	records int64
+	there   bool // in the folder, since an earlier promotion of the job
 }
 
 // promotion makes the committed outputs of a job visible. It runs in a goroutine.
@@ -50,7 +51,8 @@ type part struct {
 // (files named part-… and _SUCCESS) is set aside into the staging folder, with _SUCCESS first, so
 // that a reader that checks it never sees a mixture; other files stay. Every step is a rename that
 // has an inverse, and the inverse may be repeated: so after a step that failed, whether or not it
-// took effect, the steps are undone in reverse and the folder is as it was.
+// took effect, the steps are undone in reverse and the folder is as it was. A promotion that a
+// crash has cut short may be repeated: it finds what the one before has moved, and does the rest.
 type promotion struct {
 	store     storage.Driver
 	job       string // id
@@ -59,6 +61,8 @@ type promotion struct {
 	overwrite bool
 	parts     []part
 	undo      []func(context.Context) error
+	resumed   bool // an earlier promotion of the job has moved something
+	finished  bool // and all
 }
 
 // stagingFolder is where the attempts of a job write that has an output folder.
@@ -119,10 +123,15 @@ func errExists(folder string) error {
 // error says where the former files are.
 func (p *promotion) run(ctx context.Context) ([]string, error) {
 	former, err := occupied(ctx, p.store, p.folder)
-	if err != nil {
-		return nil, err
+	if err == nil && len(former) > 0 {
+		former, err = p.resume(ctx, former)
 	}
-	if len(former) > 0 && !p.overwrite {
+	switch {
+	case err != nil:
+		return nil, err
+	case p.finished:
+		return p.names(), nil
+	case len(former) > 0 && !p.overwrite:
 		return nil, errExists(p.folder)
 	}
 	if err := p.complete(ctx); err != nil {
@@ -142,6 +151,9 @@ func (p *promotion) run(ctx context.Context) ([]string, error) {
 			return nil, &keptError{e}
 		}
 	}
+	if p.resumed {
+		return nil, &keptError{fanfoldError(err, fanfold.KindOutput, "promote output")}
+	}
 	return nil, err
 }
 
@@ -157,12 +169,15 @@ func (p *promotion) staging() string { return stagingFolder(p.folder, p.job) }
 func (p *promotion) complete(ctx context.Context) error {
 	for i := range p.parts {
 		part := &p.parts[i]
+		if part.there {
+			continue
+		}
 		if part.from == "" {
-			part.from = join(p.staging(), partName(i))
-			if err := p.write(ctx, part.from, part.data); err != nil {
+			part.from, part.bytes = join(p.staging(), partName(i)), int64(len(part.data))
+			err := p.write(ctx, part.from, part.data)
+			if err != nil && fanfold.KindOf(err) != fanfold.KindExists { // of an earlier promotion
 				return err
 			}
-			part.bytes = int64(len(part.data))
 		}
 		info, err := p.store.Stat(ctx, part.from)
 		if err != nil {
@@ -209,16 +224,15 @@ func (p *promotion) replace(ctx context.Context, former []string) ([]string, err
 		}
 	}
 	m := manifest{Job: p.job, Program: p.program, Files: []manifestFile{}}
-	var files []string
 	for i, part := range p.parts {
-		to := join(p.folder, partName(i))
-		if err := p.move(ctx, part.from, to); err != nil {
-			return nil, err
+		if !part.there {
+			if err := p.move(ctx, part.from, join(p.folder, partName(i))); err != nil {
+				return nil, err
+			}
 		}
 		m.Files = append(m.Files, manifestFile{partName(i), part.bytes, fmt.Sprintf("%08x", part.crc)})
 		m.Bytes += part.bytes
 		m.Records += part.records
-		files = append(files, to)
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -227,7 +241,7 @@ func (p *promotion) replace(ctx context.Context, former []string) ([]string, err
 	success := join(p.folder, successName)
 	err = p.write(ctx, success, append(text, '\n'))
 	p.undoUnlessExists(err, func(ctx context.Context) error { return p.store.Remove(ctx, success) })
-	return append(files, success), err
+	return p.names(), err
 }
 
 // move renames a file and remembers how to undo that. Undoing a rename that did not happen is what

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"io"
 	"maps"
 	"slices"
@@ -244,7 +245,8 @@ func promotionOf(store *faulty) *promotion {
 	return &promotion{
 		store: store, job: "job", folder: "/out", overwrite: true,
 		parts: []part{
-			{from: "/out/.fanfold-job/map-0-1.0", bytes: 5}, {data: []byte("new 1"), bytes: 5},
+			{from: "/out/.fanfold-job/map-0-1.0", bytes: 5, crc: crc32.Checksum([]byte("new 0"), castagnoli)},
+			{data: []byte("new 1"), bytes: 5},
 		},
 	}
 }
