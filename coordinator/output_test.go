@@ -245,7 +245,10 @@ func promotionOf(store *faulty) *promotion {
 	return &promotion{
 		store: store, job: "job", folder: "/out", overwrite: true,
 		parts: []part{
-			{from: "/out/.fanfold-job/map-0-1.0", bytes: 5, crc: crc32.Checksum([]byte("new 0"), castagnoli)},
+			{
+				from: "/out/.fanfold-job/map-0-1.0", bytes: 5,
+				crc: crc32.Checksum([]byte("new 0"), castagnoli),
+			},
 			{data: []byte("new 1"), bytes: 5},
 		},
 	}

@@ -55,7 +55,8 @@ func TestI6PromotionIsNotTakenForAnothers(t *testing.T) {
 		t.Errorf("other parts are there: %v", err)
 	}
 	store.Put("/out/_SUCCESS", []byte(`{"job": "another"}`))
-	if _, err := again(store, false).run(context.Background()); fanfold.KindOf(err) != fanfold.KindExists {
+	_, err := again(store, false).run(context.Background())
+	if fanfold.KindOf(err) != fanfold.KindExists {
 		t.Errorf("another job's output is there: %v", err)
 	}
 	if got := content(t, store, "/out/part-00000"); got != "old 0" {

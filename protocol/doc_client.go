@@ -127,8 +127,8 @@
 //	28 Codec            str       of the inputs: plain, gzip, zstd, bzip2; "": by their first bytes
 //	29 Header           bool      the first record of each input has the names of its columns
 //	30 NoBackups        bool      slow tasks at the end of a stage get no second attempt
-//	31 Labels           [str]     key=value: only workers that have all of them run its tasks; each has
-//	                              host and worker, its names, as well
+//	31 Labels           [str]     key=value: only workers with all of them run its tasks; host and
+//	                              worker are every worker's, its names
 //
 // Feed is 0 for a command that is kept running and answers each line with one, in turn; 1 for one
 // that gets many lines ahead; 2 for one that is started for each line, whose whole output is the

@@ -45,7 +45,8 @@ func (x step) look(j *job) {
 		}
 	}
 	until := Time(0)
-	if j.place == 0 && j.held() > 0 && (j.spec.Backups || j.parked) { // or it will be watched when it leaves the line
+	// In line, it is watched again when it leaves.
+	if j.place == 0 && j.held() > 0 && (j.spec.Backups || j.parked) {
 		until = later(x.now, x.cfg.Pace)
 	}
 	x.draft(JobPaced, j).Until = until

@@ -95,9 +95,10 @@
 // that takes. A Submit to a closed job may name the Worker that has the task's input: the job then
 // leaves other slots to other jobs for up to Config.Near.
 //
-// Backup attempts. A slow attempt of a closed job with Spec.Backups may get a rival on another slot:
-// a further Send of its task. The first that succeeds is committed, the other is told to Stop. One
-// that fails while the other goes on is answered by Retry, though nothing is sent in its place.
+// Backup attempts. A slow attempt of a closed job with Spec.Backups may get a rival on another
+// slot: a further Send of its task. The first that succeeds is committed, the other is told to
+// Stop. One that fails while the other goes on is answered by Retry, though nothing is sent in its
+// place.
 //
 // Time. Next says when a Tick is due; a time in the past means at once. A Tick at any other time
 // is harmless. Progress re-arms the progress time-out of a running attempt; an attempt that

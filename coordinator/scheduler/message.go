@@ -106,7 +106,7 @@ const (
 	Progress                          // Attempt, Percent
 	LoseOutput                        // Task: its committed output is gone, it runs again
 	FinishJob                         // Job, Status: answers Deliver
-	OpenSlot                          // Worker, Image, Key, Spec (Labels only; or nil), Tag: comes back
+	OpenSlot                          // Worker, Image, Key, Spec (its Labels; or nil), Tag: comes back
 	LoseSlot                          // Slot, Status: Crashed, Lost (its agent) or Returned
 	Tick                              // time passed
 	Suspend                           // Attempt: it waits for others, and leaves its slot's line

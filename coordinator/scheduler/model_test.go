@@ -406,8 +406,8 @@ func (m *model) submitted(j *modelJob, c *Command) {
 	}
 }
 
-// drop ends an attempt of a task. One with a shard waits again; if that is wrong, its end is seen in
-// the same Step.
+// drop ends an attempt of a task. One with a shard waits again; if that is wrong, its end is seen
+// in the same Step.
 func (t *modelTask) drop(a *modelAttempt) {
 	a.live = false
 	t.attempts = slices.DeleteFunc(t.attempts, func(b *modelAttempt) bool { return a == b })

@@ -192,7 +192,8 @@ func (p *transcript) spec(options map[string]string) *Spec {
 		Share: ShareID(n("share")), Weight: n("weight"), Priority: uint8(n("priority")),
 		Image: n("image"), Client: n("client"), Durable: n("durable") > 0,
 		Open: n("open") > 0, Reduces: n("reduces"), Gathers: n("gathers"), QueueMax: n("queue"),
-		Backups: n("backups") > 0, MaxAttempts: uint8(n("attempts")), Progress: d("progress"), Timeout: d("timeout"),
+		Backups: n("backups") > 0, MaxAttempts: uint8(n("attempts")),
+		Progress: d("progress"), Timeout: d("timeout"),
 		Grace: d("grace"), Deadline: d("deadline"),
 		Labels: p.labels(options), Shards: n("shards"), Stateful: n("stateful") > 0, Batch: n("batch"),
 	}
