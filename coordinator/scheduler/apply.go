@@ -41,6 +41,8 @@ func (s *State) Apply(e *Event, out *Out) {
 		s.passed(j, e.At)
 	case JobPaced:
 		s.paced(e)
+	case WorkerExcluded:
+		s.workerExcluded(e)
 	case Pardoned:
 		s.pardoned(e)
 	case Ticked:

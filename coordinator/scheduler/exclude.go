@@ -118,7 +118,7 @@ func (s *State) others(j *job, w fanfold.WorkerID) bool {
 func (s *State) strike(j *job, w fanfold.WorkerID, at Time) {
 	if k := j.strikes.add(w, at); k.n >= s.cfg.StrikesMax && k.until == 0 {
 		k.open = true
-		s.exclude(k, at)
+		s.exclude(k, s.term(k, at))
 		s.shun(j, w)
 	}
 }
@@ -139,21 +139,48 @@ func (s *State) praise(j *job, w fanfold.WorkerID, at Time) {
 // blame notes that a job has found a worker guilty.
 func (s *State) blame(w fanfold.WorkerID, at Time) {
 	if k := s.strikes.add(w, at); k.n >= s.cfg.BlamesMax && k.until == 0 {
-		s.exclude(k, at)
-		for i := range s.jobs.all() {
-			s.shun(*s.jobs.get(i), w)
+		s.accused++
+	}
+}
+
+// convict excludes the workers from all jobs that were blamed often enough. That is an event of its
+// own, because it moves shards, and may follow from jobs that are not journalled.
+func (x step) convict() {
+	for i := range x.strikes {
+		if k := &x.strikes[i]; k.n >= x.cfg.BlamesMax && k.until == 0 {
+			e := x.draft(WorkerExcluded, nil)
+			e.Seq, e.Worker, e.Until = x.seq+1, k.worker, x.term(k, x.now)
+			x.emit()
 		}
 	}
 }
 
-// exclude sets how long a worker is.
-func (s *State) exclude(k *strike, at Time) {
+// workerExcluded excludes a worker from all jobs.
+func (s *State) workerExcluded(e *Event) {
+	k := s.strikes.of(e.Worker)
+	if k == nil { // the journal has not all that was done wrong
+		k = s.strikes.add(e.Worker, e.At)
+	}
+	s.accused = 0
+	s.exclude(k, e.Until)
+	for i := range s.jobs.all() {
+		s.shun(*s.jobs.get(i), e.Worker)
+	}
+}
+
+// exclude sets until when a worker is.
+func (s *State) exclude(k *strike, until Time) {
+	k.times, k.until = min(k.times, math.MaxUint8-1)+1, until
+	s.remind(until)
+}
+
+// term is until when a worker is to be excluded.
+func (s *State) term(k *strike, at Time) Time {
 	wait := s.cfg.Exclude
 	for range k.times {
 		wait = min(2*wait, s.cfg.ExcludeMax)
 	}
-	k.times, k.until = min(k.times, math.MaxUint8-1)+1, later(at, wait)
-	s.remind(k.until)
+	return later(at, wait)
 }
 
 // remind sees to it that pardons are thought of in time.

@@ -17,6 +17,7 @@ type State struct {
 	wheel    wheel
 	backups  Backups
 	strikes  strikes // against workers, by all jobs
+	accused  int     // of them, that are enough to exclude one from all
 	pardon   uint32  // timer: when the next of them, or of a job's, ends
 	seq      uint64  // of the last journalled event
 }

@@ -9,6 +9,9 @@ import (
 func (s *State) Step(now Time, c *Command, out *Out) {
 	x := step{s, max(now, Time(s.wheel.tick<<tickBits)), out}
 	x.decide(c)
+	if x.accused > 0 {
+		x.convict()
+	}
 	x.dispatch()
 	if x.draining > 0 {
 		x.tellDrained()

@@ -17,7 +17,7 @@ func (x step) tick() {
 		case paceTimer:
 			x.look(*x.jobs.get(i))
 		case pardonTimer:
-			x.draft(Pardoned, nil)
+			x.draft(Pardoned, nil).Seq = x.seq + 1 // shards are placed by it
 			x.emit()
 		case slotTimer:
 			x.overdue(*x.slots.get(i))
