@@ -346,7 +346,8 @@ func TestJob(t *testing.T) {
 		Command: &fanfold.Command{Mapper: []string{"tr"}, Combiner: []string{"c"},
 			Reducer: []string{"uniq", "-c"}, Aggregate: "count", Separator: ",", KeyFields: 2,
 			Env: []string{"A=1"}, Dir: "/d"},
-		Reading: fanfold.Reading{Format: "csv", Codec: "zstd", Header: true},
+		Reading:   fanfold.Reading{Format: "csv", Codec: "zstd", Header: true},
+		NoBackups: true, Labels: []string{"rack=7"},
 	}
 	for i := range reflect.TypeFor[fanfold.Job]().NumField() {
 		f := reflect.TypeFor[fanfold.Job]().Field(i)
