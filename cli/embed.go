@@ -28,7 +28,7 @@ type localFlags struct {
 	slots   int
 	memory  size
 	workDir string
-	isolate bool
+	isolate isolate
 
 	taskMemory    size
 	taskProcesses int
@@ -65,7 +65,7 @@ func (a *app) startNode(cfg coordinator.Config, local localFlags) (*node, error)
 		Attach:      func(_ fanfold.Slot, c *protocol.Conn) { serve(c) },
 		AllowImages: func(string) bool { return true }, // only our own uid gets in
 		Grace:       endGrace,
-		Isolate:     local.isolate,
+		Isolation:   local.isolate.wanted(),
 		Ceiling: worker.Ceiling{
 			Memory: int64(local.taskMemory), Processes: local.taskProcesses,
 		},

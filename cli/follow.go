@@ -35,8 +35,9 @@ func (l *localFlags) register(fs *pflag.FlagSet) {
 		"kill a task process that has more, with all that it started (default: no limit)")
 	fs.IntVar(&l.taskProcesses, "task-processes-max", 0,
 		"kill a task process that has started more; 0: no limit")
-	fs.BoolVar(&l.isolate, "isolate", true,
-		"keep task processes in PID namespaces, where the kernel permits it")
+	l.isolate = isolateAuto
+	fs.Var(&l.isolate, "isolate",
+		"auto, always or never: keep task processes in PID namespaces, where that is permitted")
 }
 
 // submitAndFollow submits a job and follows it to its end.

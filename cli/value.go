@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/worker/process"
 )
 
 // size is a flag value in bytes: a number with an optional unit, as in 64MiB, 64M or 1.5GB.
@@ -52,6 +53,35 @@ func formatBytes(n int64) string {
 	}
 	text := strings.TrimSuffix(strconv.FormatFloat(value, 'f', 1, 64), ".0")
 	return text + names[i:i+1] + "iB"
+}
+
+// isolate is the flag value of --isolate.
+type isolate string
+
+const (
+	isolateAuto   isolate = "auto" // where mounts of the host still reach task processes
+	isolateAlways isolate = "always"
+	isolateNever  isolate = "never"
+)
+
+func (i *isolate) Set(text string) error {
+	switch isolate(text) {
+	case isolateAuto, isolateAlways, isolateNever:
+		*i = isolate(text)
+		return nil
+	}
+	return fmt.Errorf("want auto, always or never, not %q", text)
+}
+
+func (i *isolate) String() string { return string(*i) }
+func (i *isolate) Type() string   { return "when" }
+
+// wanted is what a worker is to ask for.
+func (i isolate) wanted() *process.Isolation {
+	if i == isolateNever {
+		return nil
+	}
+	return &process.Isolation{Always: i == isolateAlways}
 }
 
 // order is the flag value of --sort.

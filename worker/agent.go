@@ -26,8 +26,7 @@ type Agent struct {
 	logs  *process.LogBook
 	slots []*slot
 
-	isolation *process.Isolation // nil: not asked for
-	told      sync.Once          // what the isolation is
+	told sync.Once // how processes are contained
 
 	// Set by Run before the first goroutine starts, and not changed then.
 	dir     *workDir
@@ -46,9 +45,6 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, logs: process.NewLogBook(), welcomed: make(chan struct{}),
-	}
-	if cfg.Isolate {
-		a.isolation = &process.Isolation{}
 	}
 	for i := range cfg.Slots {
 		a.slots = append(a.slots, newSlot(a, fanfold.Slot(i)))

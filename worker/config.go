@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/worker/process"
 )
 
 // The defaults of an Agent.
@@ -56,9 +57,9 @@ type Config struct {
 	// DefaultProcessesMax; 1: none waits.
 	ProcessesMax int
 
-	// Isolate has the processes of each slot run in a PID namespace of their own, where the kernel
-	// permits it: nothing outlives it, and it sees no process of the host.
-	Isolate bool
+	// Isolation has each task process run in a PID namespace of its own, where that is permitted:
+	// nothing outlives it, and it sees no process of the host. nil: none does.
+	Isolation *process.Isolation
 
 	Ceiling  Ceiling       // of each task process and what it starts; zero: none
 	Memory   int64         // bytes for an attempt's buffers; 0: by the host's memory and Slots

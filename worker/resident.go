@@ -57,13 +57,13 @@ func (s *slot) launch(ctx context.Context, image process.Image, tasksMax int) (c
 	return process.Start(ctx, image, process.Options{
 		Dir:  dir,
 		Env:  slices.Concat(cfg.Env, []string{taskVariable + "=" + string(text)}),
-		Logs: s.agent.logs, Isolation: s.agent.isolation,
+		Logs: s.agent.logs, Isolation: cfg.Isolation,
 	})
 }
 
 // tellIsolation says once how task processes are contained: the first start has shown it.
 func (a *Agent) tellIsolation() {
-	a.told.Do(func() { a.log.Info("task processes are contained", "by", a.isolation.String()) })
+	a.told.Do(func() { a.log.Info("task processes are contained", "by", a.cfg.Isolation.String()) })
 }
 
 // jittered is n give or take a quarter, so that processes are not replaced all at once.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,20 @@ func apart(attr *syscall.SysProcAttr) {
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
 		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
 	}
+}
+
+// mountsPropagate reports whether what is mounted later in this mount namespace is seen in one that
+// is made of it: the root of the tree must be shared. See proc_pid_mountinfo(5).
+func mountsPropagate() bool {
+	info, _ := os.ReadFile("/proc/self/mountinfo") // without it, they do not
+	shared := false
+	for line := range strings.Lines(string(info)) {
+		before, _, _ := strings.Cut(line, " - ")
+		if fields := strings.Fields(before); len(fields) > 4 && fields[4] == "/" {
+			shared = strings.Contains(before, " shared:")
+		}
+	}
+	return shared
 }
 
 // isFirst reports whether this shim is the first process of a namespace of its own.

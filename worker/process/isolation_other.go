@@ -12,6 +12,8 @@ const isolates = false
 
 func apart(*syscall.SysProcAttr) {}
 
+func mountsPropagate() bool { return false }
+
 func isFirst() bool { return false }
 
 func enclose() (int, error) { return 0, errors.ErrUnsupported }

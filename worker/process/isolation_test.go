@@ -19,7 +19,7 @@ import (
 // test is left out where the kernel does not permit that.
 func startApart(t *testing.T, mode string) (p *Process, tree []int) {
 	t.Helper()
-	o := Options{Isolation: &Isolation{}}
+	o := Options{Isolation: &Isolation{Always: true}}
 	p = start(t, mode, o)
 	if !o.Isolation.Active() {
 		t.Skip("PID namespaces are not permitted here")
@@ -84,7 +84,7 @@ func TestR10OrphansOfANamespace(t *testing.T) {
 
 // TestIsolationSeesItself has a task process tell what it sees.
 func TestIsolationSeesItself(t *testing.T) {
-	o := Options{Isolation: &Isolation{}}
+	o := Options{Isolation: &Isolation{Always: true}}
 	p := start(t, "look", o)
 	text, err := io.ReadAll(p.pipes.read)
 	if err != nil {
@@ -102,8 +102,8 @@ func TestIsolationSeesItself(t *testing.T) {
 	}
 }
 
-// TestIsolationOfOthers starts an agent as another user, who needs a user namespace, and one where
-// namespaces are forbidden: it does without.
+// TestIsolationOfOthers starts an agent as another user, who needs a user namespace; one where
+// namespaces are forbidden, which does without; and where later mounts reach its processes, or not.
 func TestIsolationOfOthers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can be others")
@@ -119,21 +119,28 @@ func TestIsolationOfOthers(t *testing.T) {
 	}
 	mapped := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}
 	tests := []struct {
-		name, dir, forbid string
-		attr              syscall.SysProcAttr
-		want              string
+		name, dir, forbid, mounts string
+		attr                      syscall.SysProcAttr
+		want                      string
 	}{
-		{"other user", own, "", syscall.SysProcAttr{
+		{"other user", own, "", "", syscall.SysProcAttr{
 			Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
 		}, "pid-namespace"},
-		{"forbidden", t.TempDir(), "/proc/sys/user/max_pid_namespaces", syscall.SysProcAttr{
+		{"forbidden", t.TempDir(), "/proc/sys/user/max_pid_namespaces", "", syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER,
 			UidMappings: mapped, GidMappings: mapped,
+		}, "sub-reaper"},
+		{"shared mounts", t.TempDir(), "", fmt.Sprint(syscall.MS_SHARED), syscall.SysProcAttr{
+			Unshareflags: syscall.CLONE_NEWNS,
+		}, "pid-namespace"},
+		{"private mounts", t.TempDir(), "", fmt.Sprint(syscall.MS_PRIVATE), syscall.SysProcAttr{
+			Unshareflags: syscall.CLONE_NEWNS,
 		}, "sub-reaper"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv(forbidVariable, tt.forbid)
+			t.Setenv(mountsVariable, tt.mounts)
 			agent, out := agentApart(t, tt.dir, &tt.attr)
 			ids := said(t, out)
 			fds := processes(t, append(proctree.Descendants(ids[0]), ids[0])...)

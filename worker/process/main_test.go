@@ -33,6 +33,7 @@ const (
 	agentVariable   = "FANFOLD_TEST_AGENT"   // directory of an agent that only starts a process
 	isolateVariable = "FANFOLD_TEST_ISOLATE" // not empty: the agent wants a namespace
 	forbidVariable  = "FANFOLD_TEST_FORBID"  // file in which the agent forbids namespaces
+	mountsVariable  = "FANFOLD_TEST_MOUNTS"  // how mounts of the agent propagate
 	forkVariable    = "FANFOLD_TEST_FORK"    // the middle of a double fork
 	dieVariable     = "FANFOLD_TEST_DIE"     // file with a byte for each shim that is to die
 )
@@ -275,7 +276,14 @@ func talk() {
 func agentMain(dir string) int {
 	var isolation *Isolation
 	if os.Getenv(isolateVariable) != "" {
-		isolation = &Isolation{}
+		isolation = &Isolation{Always: true}
+	}
+	if mounts, err := strconv.Atoi(os.Getenv(mountsVariable)); err == nil {
+		isolation.Always = false
+		if err := unix.Mount("", "/", "", uintptr(mounts)|unix.MS_REC, ""); err != nil {
+			fmt.Println(err)
+			return 1
+		}
 	}
 	if file := os.Getenv(forbidVariable); file != "" {
 		if err := os.WriteFile(file, []byte("0"), 0o600); err != nil {
