@@ -31,7 +31,7 @@ type bystander struct {
 
 // lookOn starts a bystander.
 func (c *cluster) lookOn(ctx context.Context) (*bystander, error) {
-	conn, err := c.dial(ctx, c.tcp)
+	conn, err := c.dial(ctx, c.at)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) (code int) {
 	var err error
-	if theSite, err = newSite(); err != nil {
+	if theSite, err = newSite(""); err != nil {
 		fmt.Fprintln(os.Stderr, "make site:", err)
 		return 1
 	}
@@ -32,18 +32,22 @@ func testMain(m *testing.M) (code int) {
 	return code
 }
 
-// survives has a fault strike once, and says what it is again that does not hold.
-func survives(t *testing.T, name string) {
+// survives has a fault strike once, in one of the jobs that it is for, or in the one named.
+func survives(t *testing.T, name string, only ...string) {
 	t.Helper()
 	i := slices.IndexFunc(faults, func(f fault) bool { return f.name == name })
 	if i < 0 {
 		t.Fatalf("there is no fault %s", name)
 	}
 	f, seed := &faults[i], uint64(len(name)) // any
-	if why := f.cannot(); why != "" {
+	kinds := f.fits(jobs)
+	if len(only) > 0 {
+		kinds = slices.DeleteFunc(slices.Clone(kinds), func(j job) bool { return j.name != only[0] })
+	}
+	if why := f.cannot(theSite); why != "" {
 		t.Skipf("%s: %s", name, why)
 	}
-	r := newRun(f, pick(seed, f.fits(jobs)), seed)
+	r := newRun(f, pick(seed, kinds), seed)
 	if err := theSite.perform(t.Context(), r); err != nil {
 		t.Errorf("%s in %s, seed %d: %v", name, r.kind.name, seed, err)
 	}
@@ -64,6 +68,8 @@ func TestR23ClientDrop(t *testing.T)      { survives(t, "client-drop") }
 func TestR40ClientStall(t *testing.T)     { survives(t, "client-stall") }
 func TestR26ClientSlow(t *testing.T)      { survives(t, "client-slow") }
 func TestR45DiskFull(t *testing.T)        { survives(t, "disk-full") }
+func TestR45OutputFull(t *testing.T)      { survives(t, "output-full", "command") }
+func TestR51NoMixOfAttempts(t *testing.T) { survives(t, "kill-all-tasks", "dice") }
 func TestR45InodesOut(t *testing.T)       { survives(t, "inodes-out") }
 
 // TestI12VacuousRunFails holds that a run in which nothing happens fails.

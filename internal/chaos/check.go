@@ -39,7 +39,7 @@ func (c *cluster) checkNothingLeft() error {
 	for _, pid := range processesOf(c.dir) {
 		err = errors.Join(err, fmt.Errorf("I7: process %d is left: %s", pid, commandLine(pid)))
 	}
-	for _, dir := range []string{c.work(), c.state()} {
+	for _, dir := range c.folders() {
 		entries, readErr := os.ReadDir(dir)
 		err = errors.Join(err, readErr)
 		for _, e := range entries {

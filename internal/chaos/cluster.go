@@ -29,6 +29,10 @@ const slotsOf = 2
 type settings struct {
 	slots int   // of the coordinator; 0: slotsOf
 	disk  int64 // size of the file system for intermediate data; 0: that of the site
+
+	workers int  // of their own; then the coordinator has no slots
+	network bool // each of them on a host of its own
+	proxied bool // each of them behind a proxy
 }
 
 // cluster is a coordinator and what belongs to it.
@@ -36,6 +40,9 @@ type cluster struct {
 	site        *site
 	dir         string
 	coordinator *process
+	workers     []*worker
+	network     *network       // nil: all is on this host
+	at          string         // where clients connect
 	tcp         string         // address of the coordinator's port
 	admin       string         // address of its admin listener
 	client      *client.Client // of who looks on
@@ -44,10 +51,12 @@ type cluster struct {
 }
 
 // newCluster starts a cluster and waits until it serves.
-func (s *site) newCluster(ctx context.Context, set settings) (c *cluster, err error) {
+func (s *site) newCluster(ctx context.Context, set settings) (_ *cluster, err error) {
 	s.next++
-	set.slots = cmp.Or(set.slots, slotsOf)
-	c = &cluster{site: s, dir: filepath.Join(s.dir, strconv.Itoa(s.next))}
+	if set.workers == 0 {
+		set.slots = cmp.Or(set.slots, slotsOf)
+	}
+	c := &cluster{site: s, dir: filepath.Join(s.dir, strconv.Itoa(s.next))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
@@ -57,18 +66,16 @@ func (s *site) newCluster(ctx context.Context, set settings) (c *cluster, err er
 		return nil, err
 	}
 	if set.disk > 0 {
-		size := fmt.Sprintf("size=%d,nr_inodes=%d,mode=0700", set.disk, set.disk/smallDisk*smallNodes)
-		if err := unix.Mount("tmpfs", c.work(), "tmpfs", 0, size); err != nil {
-			return nil, fmt.Errorf("mount %s: %w", c.work(), err)
+		if err := mountSmall(c.work(), set.disk); err != nil {
+			return nil, err
 		}
 	}
-	if err := c.startCoordinator(set); err != nil {
+	if err := c.startAll(set); err != nil {
 		return nil, err
 	}
-	if c.client, err = c.dial(ctx, c.tcp); err != nil {
+	if c.client, err = c.dial(ctx, c.at); err != nil {
 		return nil, err
 	}
-	c.slots = int64(set.slots)
 	if err := c.awaitIdle(ctx); err != nil {
 		return nil, err
 	}
@@ -76,19 +83,60 @@ func (s *site) newCluster(ctx context.Context, set settings) (c *cluster, err er
 	return c, err
 }
 
-func (c *cluster) startCoordinator(set settings) (err error) {
-	c.coordinator, err = c.site.start(host{}, "coordinator", "coordinator",
-		"--listen", loopback+":0", "--slots", strconv.Itoa(set.slots),
+// mountSmall mounts a file system with so many bytes, and few files for them.
+func mountSmall(dir string, bytes int64) error {
+	options := fmt.Sprintf("size=%d,nr_inodes=%d,mode=0700", bytes, bytes/smallDisk*smallNodes)
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		return fmt.Errorf("mount %s: %w", dir, err)
+	}
+	return nil
+}
+
+// startAll starts the coordinator and its workers.
+func (c *cluster) startAll(set settings) (err error) {
+	at := host{address: loopback}
+	if set.network {
+		name := fmt.Sprintf("%s-%d", filepath.Base(c.site.dir), c.site.next)
+		if c.network, err = newNetwork(name, set.workers+1); err != nil {
+			return fmt.Errorf("make network: %w", err)
+		}
+		at = c.network.hosts[0]
+	}
+	if err := c.startCoordinator(at, set); err != nil {
+		return err
+	}
+	c.slots = int64(set.slots)
+	for range set.workers {
+		w, err := c.addWorker(set)
+		if err != nil {
+			return err
+		}
+		if err := w.start(); err != nil {
+			return err
+		}
+		c.slots += int64(w.slots)
+	}
+	return nil
+}
+
+// startCoordinator starts the coordinator on a host; clients on others get to it by its socket.
+func (c *cluster) startCoordinator(at host, set settings) (err error) {
+	c.coordinator, err = c.site.start(at, "coordinator", "coordinator",
+		"--listen", at.address+":0", "--slots", strconv.Itoa(set.slots),
 		"--tls-dir", c.site.certs("coordinator"), "--admin", loopback+":0",
 		"--state-dir", c.state(), "--work-dir", c.work())
 	if err != nil {
 		return err
 	}
-	c.tcp, err = c.coordinator.await("listening on " + loopback + ":")
+	c.tcp, err = c.coordinator.await("listening on " + at.address + ":")
 	if err != nil {
 		return err
 	}
-	c.tcp = loopback + ":" + c.tcp
+	c.tcp = at.address + ":" + c.tcp
+	c.at = c.tcp
+	if c.network != nil {
+		c.at = filepath.Join(c.state(), "coordinator.sock")
+	}
 	c.admin, err = c.coordinator.await("metrics on http://")
 	c.admin = strings.TrimSuffix(c.admin, "/metrics")
 	return err
@@ -128,8 +176,23 @@ func (c *cluster) stats(ctx context.Context) (map[string]int64, error) {
 	return byName, err
 }
 
+// folders are those in which the cluster keeps what it needs while it runs.
+func (c *cluster) folders() []string {
+	all := []string{c.work(), c.state()}
+	for _, w := range c.workers {
+		all = append(all, w.work())
+	}
+	return all
+}
+
 // served are the processes of the cluster that serve.
-func (c *cluster) served() []*process { return []*process{c.coordinator} }
+func (c *cluster) served() []*process {
+	all := []*process{c.coordinator}
+	for _, w := range c.workers {
+		all = append(all, w.process)
+	}
+	return all
+}
 
 // processes are the task processes of all workers.
 func (c *cluster) processes(ctx context.Context) (pids []int, err error) {
@@ -155,8 +218,14 @@ func (c *cluster) close() error {
 	if c.client != nil {
 		err = c.client.Close()
 	}
+	for _, w := range c.workers {
+		err = errors.Join(err, w.close())
+	}
 	if c.coordinator != nil {
 		err = errors.Join(err, c.coordinator.stop(), c.checkNothingLeft())
+	}
+	if c.network != nil {
+		err = errors.Join(err, c.network.close())
 	}
 	return errors.Join(err, unmount(c.dir), os.RemoveAll(c.dir))
 }

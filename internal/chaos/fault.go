@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"os/exec"
 	"slices"
 
 	"github.com/fanfold/fanfold"
@@ -31,12 +32,15 @@ type fault struct {
 }
 
 // faults are those that there are.
-var faults = slices.Concat(processFaults, linkFaults, hostFaults)
+var faults = slices.Concat(processFaults, linkFaults, hostFaults, workerFaults)
 
-// cannot says why the fault cannot be had here, or "".
-func (f *fault) cannot() string {
-	if f.root && !isRoot() {
+// cannot says why the fault cannot be had on a site, or "".
+func (f *fault) cannot(s *site) string {
+	switch {
+	case f.root && !isRoot():
 		return "it needs root"
+	case f.needs.workers > 0 && exec.Command(s.binary, "worker", "--help").Run() != nil:
+		return "this fanfold has no workers"
 	}
 	return ""
 }

@@ -30,7 +30,7 @@ var hostFaults = []fault{
 		jobs: []string{"wordcount", "sort"}, root: true, needs: settings{disk: smallDisk},
 		adapt: patient,
 		strike: func(ctx context.Context, r *run) error {
-			return r.exhaustDisk(ctx, fillBytes)
+			return r.exhaustDisk(ctx, r.cluster.work(), fillBytes, fanfold.KindDisk)
 		},
 	},
 	{
@@ -38,7 +38,15 @@ var hostFaults = []fault{
 		jobs: []string{"wordcount", "sort"}, root: true, needs: settings{disk: smallDisk},
 		adapt: patient,
 		strike: func(ctx context.Context, r *run) error {
-			return r.exhaustDisk(ctx, fillNodes)
+			return r.exhaustDisk(ctx, r.cluster.work(), fillNodes, fanfold.KindDisk)
+		},
+	},
+	{
+		name: "output-full", rows: "R45", what: "no room for the output, for a while",
+		jobs: []string{"command", "dice"}, root: true, adapt: patient, before: smallOutput,
+		strike: func(ctx context.Context, r *run) error {
+			dir := filepath.Dir(r.work.(*closedJob).spec.Output)
+			return r.exhaustDisk(ctx, dir, fillBytes, fanfold.KindDisk)
 		},
 	},
 	{
@@ -75,9 +83,24 @@ func fillNodes(dir string) error {
 	}
 }
 
-// exhaustDisk fills the file system of the intermediate data until a task has failed of it.
-func (r *run) exhaustDisk(ctx context.Context, fill fill) (err error) {
-	dir := filepath.Join(r.dir, "work")
+// smallOutput has the job's output on a file system of its own.
+func smallOutput(r *run) (after func(), err error) {
+	dir := filepath.Join(r.dir, fmt.Sprintf("small-%x", r.seed))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := mountSmall(dir, smallDisk); err != nil {
+		return nil, err
+	}
+	j := r.work.(*closedJob)
+	j.spec.Output = filepath.Join(dir, "out")
+	return func() { _ = unmount(dir) }, nil // the cluster's end tries again, and tells
+}
+
+// exhaustDisk fills the file system of a folder until a task has failed of it.
+func (r *run) exhaustDisk(
+	ctx context.Context, dir string, fill fill, kind fanfold.Kind,
+) (err error) {
 	if err := fill(dir); !errors.Is(err, unix.ENOSPC) {
 		return fmt.Errorf("fill %s: %w", dir, err)
 	}
@@ -87,7 +110,7 @@ func (r *run) exhaustDisk(ctx context.Context, fill fill) (err error) {
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
-	return r.awaitFailure(ctx, fanfold.KindDisk)
+	return r.awaitFailure(ctx, kind)
 }
 
 // awaitFailure waits until an attempt of the job has failed in a way.

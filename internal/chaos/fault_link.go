@@ -44,11 +44,10 @@ func linkFault(name, rows, what string, actions ...faultproxy.Action) fault {
 		name: name, rows: rows, what: what, severs: true,
 		jobs: []string{"wordcount", "sort", "stream"},
 		before: func(r *run) (func(), error) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
+			var err error
+			if proxy, err = startProxy(r.tcp); err != nil {
 				return nil, err
 			}
-			proxy = faultproxy.Start(l, faultproxy.To(r.tcp))
 			r.reach = func(ctx context.Context) (*client.Client, error) {
 				return r.dial(ctx, proxy.Addr().String())
 			}
@@ -58,6 +57,15 @@ func linkFault(name, rows, what string, actions ...faultproxy.Action) fault {
 			return r.disturb(ctx, proxy, actions)
 		},
 	}
+}
+
+// startProxy starts a proxy of an address.
+func startProxy(address string) (*faultproxy.Proxy, error) {
+	l, err := net.Listen("tcp", loopback+":0")
+	if err != nil {
+		return nil, err
+	}
+	return faultproxy.Start(l, faultproxy.To(address)), nil
 }
 
 // disturb has the actions happen to what passes from now on, and stop after a while.

@@ -21,10 +21,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -37,6 +39,8 @@ type options struct {
 	fault string
 	job   string
 	list  bool
+	// binary is a fanfold that is there; "": it is built.
+	binary string
 }
 
 func main() { os.Exit(chaos(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -51,6 +55,7 @@ func chaos(args []string, stdout, stderr io.Writer) int {
 	flags.DurationVar(&o.last, "for", 0, "soak one cluster for a `time`")
 	flags.StringVar(&o.fault, "fault", "", "only faults whose names match a `pattern`")
 	flags.StringVar(&o.job, "job", "", "only jobs whose names match a `pattern`")
+	flags.StringVar(&o.binary, "binary", "", "a `file` that is fanfold (default: build it)")
 	flags.BoolVar(&o.list, "list", false, "list faults and jobs")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -108,7 +113,7 @@ func (o options) choose() (chosen []fault, from []job, err error) {
 func strikeAll(
 	ctx context.Context, o options, faults []fault, jobs []job, out io.Writer,
 ) (err error) {
-	s, err := newSite()
+	s, err := newSite(o.binary)
 	if err != nil {
 		return err
 	}
@@ -117,9 +122,10 @@ func strikeAll(
 		return s.soak(ctx, o, faults, jobs, out)
 	}
 	failed := 0
+	answers := map[string][]time.Duration{} // by fault: the slowest of each run
 	for i := range o.runs * len(faults) {
 		f, seed := &faults[i%len(faults)], o.seed+uint64(i)
-		if why := f.cannot(); why != "" {
+		if why := f.cannot(s); why != "" {
 			fmt.Fprintf(out, "%-18s left out: %s\n", f.name, why)
 			continue
 		}
@@ -131,16 +137,35 @@ func strikeAll(
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if err == nil && r.work.slowest() > 0 {
+			answers[f.name] = append(answers[f.name], r.work.slowest())
+		}
 		if err != nil {
 			failed++
 			fmt.Fprintf(out, "  FAILED: %v\n  again: go run ./internal/chaos -fault '^%s$' -job '^%s$'"+
 				" -seed %d\n", err, f.name, r.kind.name, seed)
 		}
 	}
+	tellAnswers(out, answers)
 	if failed > 0 {
 		return fmt.Errorf("%d runs have failed", failed)
 	}
 	return nil
+}
+
+// answersMin is of how many runs something is told of the slowest answers.
+const answersMin = 5
+
+// tellAnswers says, by fault, how long a task took at most that was hit.
+func tellAnswers(out io.Writer, answers map[string][]time.Duration) {
+	for _, name := range slices.Sorted(maps.Keys(answers)) {
+		of := answers[name]
+		slices.Sort(of)
+		if n := len(of); n >= answersMin {
+			fmt.Fprintf(out, "slowest answer, %-18s p50 %8s  p99 %8s  of %d runs\n", name,
+				of[n/2].Round(time.Millisecond), of[n*99/100].Round(time.Millisecond), n)
+		}
+	}
 }
 
 // pick chooses by the seed alone.

@@ -35,6 +35,9 @@ type network struct {
 	hosts []host
 }
 
+// hostAddress is that of the i-th host of a network, counted from 1.
+func hostAddress(i int) string { return fmt.Sprintf("10.77.0.%d", i) }
+
 // newNetwork makes n hosts that see each other.
 func newNetwork(name string, n int) (*network, error) {
 	net := &network{name: name}
@@ -46,7 +49,7 @@ func newNetwork(name string, n int) (*network, error) {
 	for i := 1; i <= n && err == nil; i++ {
 		h := host{
 			namespace: fmt.Sprintf("%s-%d", name, i),
-			address:   fmt.Sprintf("10.77.0.%d", i),
+			address:   hostAddress(i),
 			port:      fmt.Sprintf("p%d", i),
 		}
 		net.hosts = append(net.hosts, h)

@@ -37,9 +37,9 @@ type openJob struct {
 	quit   chan struct{} // closed by await: each caller does what it must, and no more
 	once   sync.Once     // of quit
 
-	answered atomic.Int64
-	wrong    atomic.Pointer[error] // the first answer that was wrong
-	redials  atomic.Int64
+	longest atomic.Int64          // nanoseconds that an answer took
+	wrong   atomic.Pointer[error] // the first answer that was wrong
+	redials atomic.Int64
 
 	ended chan struct{} // closed when err is valid
 	err   error         // of the stream
@@ -76,9 +76,10 @@ func (j *openJob) start(ctx context.Context, dial dialer) error {
 	return nil
 }
 
-func (j *openJob) id() fanfold.JobID     { return j.stream.Job() }
-func (j *openJob) done() <-chan struct{} { return j.ended }
-func (j *openJob) again() int            { return int(j.redials.Load()) }
+func (j *openJob) id() fanfold.JobID      { return j.stream.Job() }
+func (j *openJob) done() <-chan struct{}  { return j.ended }
+func (j *openJob) slowest() time.Duration { return time.Duration(j.longest.Load()) }
+func (j *openJob) again() int             { return int(j.redials.Load()) }
 
 // over reports whether the stream has ended.
 func (j *openJob) over() bool {
@@ -101,12 +102,18 @@ func (j *openJob) call(ctx context.Context, caller int) {
 			}
 		default:
 		}
+		begin := time.Now()
 		task := client.Task{ID: fmt.Sprintf("%d-%d", caller, n), Data: noise(rng)}
 		if err := j.ask(ctx, task); err != nil {
 			j.wrong.CompareAndSwap(nil, &err)
 			return
 		}
-		j.answered.Add(1)
+		took := int64(time.Since(begin))
+		for before := j.longest.Load(); took > before; before = j.longest.Load() {
+			if j.longest.CompareAndSwap(before, took) {
+				break
+			}
+		}
 		_ = rest(ctx, callPause)
 	}
 }

@@ -58,7 +58,7 @@ func (s *site) perform(ctx context.Context, r *run) (err error) {
 // on does a run on a cluster, which is as before when it ends.
 func (r *run) on(ctx context.Context, c *cluster) (err error) {
 	r.cluster = c
-	r.reach = func(ctx context.Context) (*client.Client, error) { return c.dial(ctx, c.tcp) }
+	r.reach = func(ctx context.Context) (*client.Client, error) { return c.dial(ctx, c.at) }
 	if r.work, err = r.kind.prepare(c.dir, r.seed, r.fault); err != nil {
 		return fmt.Errorf("prepare job: %w", err)
 	}
@@ -108,6 +108,9 @@ func (r *run) check(ctx context.Context) error {
 	r.say("%d MiB", resident>>20)
 	if n := detours(&info); n > 0 {
 		r.say("%d attempts failed or lost", n)
+	}
+	if slowest := r.work.slowest(); slowest > 0 {
+		r.say("slowest answer %s", slowest.Round(100*time.Microsecond))
 	}
 	if n := r.work.again(); n > 0 {
 		r.say("connected again %d times", n)

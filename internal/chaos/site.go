@@ -33,8 +33,9 @@ type site struct {
 	next   int         // number of the next cluster
 }
 
-// newSite removes what drivers have left that were killed, and makes a folder with the command.
-func newSite() (*site, error) {
+// newSite removes what drivers have left that were killed, and makes a folder with the command,
+// which it builds where none is given.
+func newSite(binary string) (*site, error) {
 	if err := sweep(); err != nil {
 		return nil, fmt.Errorf("sweep: %w", err)
 	}
@@ -46,7 +47,12 @@ func newSite() (*site, error) {
 	if s.lock, err = lock(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	if err := errors.Join(s.build(), s.issue()); err != nil {
+	if binary == "" {
+		err = s.build()
+	} else {
+		s.binary, err = filepath.Abs(binary)
+	}
+	if err := errors.Join(err, s.issue()); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -66,20 +72,29 @@ func (s *site) build() error {
 	return nil
 }
 
-// certs is the folder with the certificate of a role.
-func (s *site) certs(role string) string { return filepath.Join(s.dir, "tls-"+role) }
+// workersMax is how many workers a cluster may have.
+const workersMax = 9
+
+// certs is the folder with the certificate of a name.
+func (s *site) certs(name string) string { return filepath.Join(s.dir, "tls-"+name) }
 
 // issue makes an authority and the certificates of all who take part.
 func (s *site) issue() error {
 	now := time.Now()
 	authority, err := pki.InitAuthority(s.certs("authority"), now)
-	for _, r := range []pki.Request{
-		{Role: "coordinator", Hosts: []string{loopback}, Server: true},
-		{Role: "client", Client: true},
-	} {
+	requests := []pki.Request{
+		{Role: "coordinator", Name: "coordinator", Hosts: []string{loopback, hostAddress(1)},
+			Server: true},
+		{Role: "client", Name: "client", Client: true},
+	}
+	for i := range workersMax {
+		requests = append(requests, pki.Request{Role: "worker", Name: workerName(i + 1),
+			Hosts: []string{loopback, hostAddress(i + 2)}, Server: true, Client: true})
+	}
+	for _, r := range requests {
 		if err == nil {
-			r.Name, r.From, r.For = r.Role, now, certificateLife
-			_, err = authority.Issue(s.certs(r.Role), r)
+			r.From, r.For = now, certificateLife
+			_, err = authority.Issue(s.certs(r.Name), r)
 		}
 	}
 	if err != nil {
@@ -135,14 +150,14 @@ func clear(dir string) error {
 	return errors.Join(err, removeNamespaces(filepath.Base(dir)), unmount(dir), os.RemoveAll(dir))
 }
 
-// unmount takes away the file systems below a folder.
+// unmount takes away the file systems on a folder and below it.
 func unmount(dir string) error {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return err
 	}
 	for line := range strings.Lines(string(mounts)) {
-		if at := strings.Fields(line)[1]; strings.HasPrefix(at, dir+"/") {
+		if at := strings.Fields(line)[1]; at == dir || strings.HasPrefix(at, dir+"/") {
 			err = errors.Join(err, unix.Unmount(at, unix.MNT_DETACH))
 		}
 	}

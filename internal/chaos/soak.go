@@ -44,7 +44,7 @@ func (s *site) soak(
 	ctx context.Context, o options, faults []fault, jobs []job, out io.Writer,
 ) (err error) {
 	fit := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool {
-		return f.cannot() != "" || f.alone
+		return f.cannot(s) != "" || f.alone
 	})
 	if len(fit) == 0 {
 		return errors.New("none of these faults can be had here")
@@ -107,7 +107,7 @@ func (c *cluster) level(ctx context.Context) (l level, err error) {
 		l.files += int64(files)
 		l.threads += int64(len(threads))
 	}
-	for _, dir := range []string{c.work(), c.state()} {
+	for _, dir := range c.folders() {
 		err = errors.Join(err, filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
 				return nil

@@ -19,6 +19,9 @@ type work interface {
 	done() <-chan struct{}
 	// await waits for the end, and says what is wrong with what came of the job.
 	await(ctx context.Context) error
+	// slowest is how long the slowest task took to be answered, whatever happened to it; 0: the job
+	// does not tell.
+	slowest() time.Duration
 	// again is how often the job was connected to again.
 	again() int
 }
