@@ -125,7 +125,7 @@ func (a *app) root() *cobra.Command {
 		return e
 	})
 	root.AddCommand(a.runCommand(), a.submitCommand(), a.streamCommand(),
-		a.coordinatorCommand(), a.devCommand(), a.jobsCommand(), a.statusCommand(),
+		a.coordinatorCommand(), a.workerCommand(), a.devCommand(), a.jobsCommand(), a.statusCommand(),
 		a.waitCommand(), a.attachCommand(), a.logsCommand(), a.cancelCommand(),
 		a.workersCommand(), a.statsCommand(), a.drainCommand(), a.reloadCommand(), a.tlsCommand(),
 		a.genCommand(), a.checkCommand(), a.versionCommand())

@@ -15,7 +15,7 @@ import (
 
 // withClient connects to the coordinator that the flags name, or the user's own, and calls do.
 func (a *app) withClient(ctx context.Context, do func(*client.Client) error) error {
-	cfg, err := a.address()
+	cfg, err := a.address(roleClient, roleAdmin, roleViewer)
 	if err != nil {
 		return err
 	}
@@ -28,8 +28,8 @@ func (a *app) withClient(ctx context.Context, do func(*client.Client) error) err
 }
 
 // address finds the coordinator: the one named, or the socket in the state folder, or else the
-// default port on this host.
-func (a *app) address() (client.Config, error) {
+// default port on this host. There this side comes as one of the roles, if certificates are asked.
+func (a *app) address(roles ...certRole) (client.Config, error) {
 	cfg := client.Config{Address: a.coordinator, TokenFile: a.tokenFile, Product: product}
 	dir, err := stateDir(a.stateDir)
 	if err != nil && (a.coordinator == "" || a.tokenFile == "") {
@@ -51,13 +51,12 @@ func (a *app) address() (client.Config, error) {
 	if isSocket || a.tlsDir == "" {
 		return cfg, nil
 	}
-	return cfg, a.secure(&cfg)
+	return cfg, a.secure(&cfg, roles)
 }
 
-// secure has a client prove itself by its certificate, and come as what that says.
-func (a *app) secure(cfg *client.Config) error {
-	certs, err := a.openCertificate(pki.In(a.tlsDir),
-		string(roleClient), string(roleAdmin), string(roleViewer))
+// secure has this side prove itself by its certificate, and come as what that says.
+func (a *app) secure(cfg *client.Config, roles []certRole) error {
+	certs, err := a.openCertificate(pki.In(a.tlsDir), roles...)
 	if err != nil {
 		return err
 	}

@@ -62,10 +62,10 @@ func (a *app) startNode(cfg coordinator.Config, local localFlags) (*node, error)
 	}
 	agent, err := worker.New(worker.Config{
 		Name: localName, Slots: local.slots, Root: local.workDir, Memory: int64(local.memory),
-		Attach:      func(_ fanfold.Slot, c *protocol.Conn) { serve(c) },
-		AllowImages: func(string) bool { return true }, // only our own uid gets in
-		Grace:       endGrace,
-		Isolation:   local.isolate.wanted(),
+		Attach:  func(_ fanfold.Slot, c *protocol.Conn) { serve(c) },
+		Allow:   worker.AllowAny, // only our own uid gets in
+		Product: product, Grace: endGrace,
+		Isolation: local.isolate.wanted(),
 		Ceiling: worker.Ceiling{
 			Memory: int64(local.taskMemory), Processes: local.taskProcesses,
 		},

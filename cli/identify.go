@@ -52,11 +52,11 @@ func (a *app) certificates(l listening) (*pki.Keeper, error) {
 	case files.Cert == "" || files.Key == "" || files.CA == "":
 		return nil, usagef("listen", "--tls-cert, --tls-key and --tls-ca belong together")
 	}
-	return a.openCertificate(files, string(roleCoordinator))
+	return a.openCertificate(files, roleCoordinator)
 }
 
 // openCertificate opens this side's certificate, which must be for one of the roles.
-func (a *app) openCertificate(files pki.Files, roles ...string) (*pki.Keeper, error) {
+func (a *app) openCertificate(files pki.Files, roles ...certRole) (*pki.Keeper, error) {
 	log := a.logger()
 	k, err := pki.Open(files, func(err error) { log.Warn("tls", "error", err) })
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *app) openCertificate(files pki.Files, roles ...string) (*pki.Keeper, er
 		return nil, e
 	}
 	for _, role := range roles {
-		if k.Subject().Role == role {
+		if certRole(k.Subject().Role) == role {
 			return k, nil
 		}
 	}
@@ -81,8 +81,8 @@ func (a *app) openCertificate(files pki.Files, roles ...string) (*pki.Keeper, er
 func (a *app) identifier(certs *pki.Keeper) coordinator.Identify {
 	var config *tls.Config
 	if certs != nil {
-		// Workers are to follow: their role is missing here, and in comesIn.
-		config = certs.Server(string(roleClient), string(roleAdmin), string(roleViewer))
+		config = certs.Server(
+			string(roleClient), string(roleAdmin), string(roleViewer), string(roleWorker))
 	}
 	return func(ctx context.Context, c net.Conn) (net.Conn, *protocol.Identity, error) {
 		if u, ok := c.(*net.UnixConn); ok {
@@ -109,7 +109,7 @@ func identifyUser(c *net.UnixConn) (*protocol.Identity, error) {
 		return nil, fanfold.Errorf(fanfold.KindDenied, "", "uid %d may not use this coordinator", uid)
 	}
 	return &protocol.Identity{Name: "uid " + strconv.Itoa(uid), UID: uid,
-		Roles: []protocol.Role{protocol.RoleClient}}, nil
+		Roles: []protocol.Role{protocol.RoleClient, protocol.RoleWorker, protocol.RoleProcess}}, nil
 }
 
 // needsTLS answers a peer that does not speak TLS, and one that says nothing: it may wait for a

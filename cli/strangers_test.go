@@ -57,13 +57,14 @@ func checkReason(t *testing.T, name string, err error, kind fanfold.Kind, words 
 	}
 }
 
-// TestB30Roles checks that clients alone come in by the port and the socket, even with the token.
+// TestB30Roles checks that nobody comes in by the port or the socket as what does not come, even
+// with the token.
 func TestB30Roles(t *testing.T) {
 	h := newHome(t)
 	a := h.attacked("--slots", "0")
 	a.each(t, func(t *testing.T, dial func() net.Conn, token []byte) {
 		for _, role := range []protocol.Role{
-			0, protocol.RoleWorker, protocol.RoleProcess, protocol.RoleCoordinator, 99,
+			0, protocol.RoleCoordinator, 99,
 		} {
 			c := dial()
 			conn := protocol.NewConn(c)

@@ -32,6 +32,7 @@ var comesIn = map[certRole][]protocol.Role{
 	roleClient: {protocol.RoleClient, protocol.RoleViewer},
 	roleAdmin:  {protocol.RoleAdmin, protocol.RoleClient, protocol.RoleViewer},
 	roleViewer: {protocol.RoleViewer},
+	roleWorker: {protocol.RoleWorker, protocol.RoleProcess},
 }
 
 // ends are the ends of a connection that a certificate of a role is for: workers also serve what
@@ -51,10 +52,11 @@ const (
 	hostsMax     = 64
 )
 
-const tlsHelp = `Make the certificates by which coordinator and clients know each other.
+const tlsHelp = `Make the certificates by which coordinator, workers and clients know each other.
 
 Once, anywhere safe:   NAME tls init
 For the coordinator:   NAME tls issue --role coordinator --name main --host HOST
+For each worker:       NAME tls issue --role worker --name host7
 For each person:       NAME tls issue --role client --name ann
 
 Each issue makes a folder of three files. Carry it to its host, and name it with --tls-dir.`

@@ -110,12 +110,12 @@ func TestR43Certificates(t *testing.T) {
 	h := newHome(t)
 	h.file("in", inputLines)
 	h.cluster("a", "coordinator", "client", "worker")
-	h.cluster("b", "coordinator", "client")
+	h.cluster("b", "coordinator", "client", "worker")
 	co := h.secured()
 	for _, tt := range []struct{ name, dir, logged string }{
 		{"none", "", "didn't provide a certificate"},
 		{"another authority's", "b-client", "unknown authority"},
-		{"a worker's", "a-worker", "want the role"},
+		{"another authority's worker", "b-worker", "unknown authority"},
 		{"the coordinator's own", "a-coordinator", "incompatible key usage"},
 	} {
 		config := &tls.Config{InsecureSkipVerify: true}
@@ -141,6 +141,8 @@ func TestR43Certificates(t *testing.T) {
 	}
 	// Both sides of the command line say what is to be done.
 	h.submitTo(co.tcp, "b-client").want(fanfold.ExitUnreachable, "unknown authority")
+	h.workerAt(co.tcp, "b-worker").want(fanfold.ExitUnreachable, "unknown authority")
+	h.workerAt(co.tcp, "a-client").want(fanfold.ExitUnreachable, "is for a client", "hint: ")
 	h.submitTo(co.tcp, "a-worker").want(fanfold.ExitUnreachable, "is for a worker", "hint: ")
 	h.submitTo(co.tcp, "missing").want(fanfold.ExitUnreachable, "no such file", "tls issue")
 	h.run("coordinator", "--listen", "127.0.0.1:0", "--state-dir", "other", "--tls-dir", "a-client").

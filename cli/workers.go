@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,11 +26,14 @@ type workerLine struct {
 	AgeMS     int64    `json:"age_ms"`
 	Excluded  int64    `json:"excluded_ms,omitempty"`
 	Avoided   uint32   `json:"avoided_by_jobs,omitempty"`
+	Product   string   `json:"product"`
+	Labels    []string `json:"labels"`
+	SilentMS  int64    `json:"silent_ms"`
 }
 
 func workerLineOf(w protocol.WorkerInfo) workerLine {
 	return workerLine{w.Name, w.Host, w.PID, w.State, w.Slots, w.Busy, w.Processes, w.Done,
-		w.Failures, w.Age, w.Excluded, w.Avoided}
+		w.Failures, w.Age, w.Excluded, w.Avoided, w.Product, w.Labels, w.Silent}
 }
 
 // stateText is the state for people: for how long a worker is excluded, and by how many jobs.
@@ -74,7 +79,8 @@ func (a *app) printWorkers(workers []workerLine) error {
 	for _, w := range workers {
 		rows = append(rows, []string{w.Name, w.Host, w.stateText(), fmt.Sprintf("%d/%d", w.Busy, w.Slots),
 			strconv.FormatUint(w.Done, 10), strconv.FormatUint(w.Failures, 10),
-			formatMillis(w.AgeMS)})
+			formatMillis(w.AgeMS), formatMillis(w.SilentMS), cmp.Or(w.Product, "-"),
+			cmp.Or(strings.Join(w.Labels, ","), "-")})
 	}
-	return writeTable(a.stdout, "NAME HOST STATE BUSY DONE FAILED AGE", rows)
+	return writeTable(a.stdout, "NAME HOST STATE BUSY DONE FAILED AGE SILENT VERSION LABELS", rows)
 }

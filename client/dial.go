@@ -15,6 +15,18 @@ import (
 
 // Dial connects to cfg.Address and shakes hands; ctx bounds only that.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	conn, token, err := Transport(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Token = token
+	cl, err := New(ctx, conn, cfg)
+	return cl, Explain(err, cfg.TLS != nil)
+}
+
+// Transport opens a connection to cfg.Address, on which nothing has been said yet. The token is
+// the one by which this side is to prove itself there; nil: the transport has proved it.
+func Transport(ctx context.Context, cfg Config) (*protocol.Conn, []byte, error) {
 	network, address := "tcp", cfg.Address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok || strings.Contains(address, "/") {
 		network, address = "unix", path
@@ -24,22 +36,21 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	} else if cfg.Token == nil && cfg.TokenFile != "" {
 		token, err := readToken(cfg.TokenFile)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		cfg.Token = token
 	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, fanfold.Errorf(fanfold.KindUnreachable, "connect to coordinator", "%w", err)
+		return nil, nil, fanfold.Errorf(fanfold.KindUnreachable, "connect to coordinator", "%w", err)
 	}
 	if cfg.TLS != nil {
 		if conn, err = secure(ctx, conn, cfg); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	cl, err := New(ctx, protocol.NewConn(conn), cfg)
-	return cl, explain(err, cfg.TLS != nil)
+	return protocol.NewConn(conn), cfg.Token, nil
 }
 
 // tokenFileMax is more than a token file has, in bytes.

@@ -103,6 +103,14 @@ func (c *Client) Drain(ctx context.Context) error {
 	return c.query(ctx, protocol.QueryDrain, nil, nil)
 }
 
+// DrainWorker has a worker end what it has started and leave, and returns when it is gone. What it
+// has made is served until nobody wants it any more.
+func (c *Client) DrainWorker(ctx context.Context, name string) error {
+	return c.ask(ctx, func(request uint64) protocol.Body {
+		return &protocol.Query{Request: request, What: protocol.QueryDrainWorker, Worker: name}
+	}, nil)
+}
+
 // Reload has the task processes replaced, slot by slot, and returns when their successors are
 // there. Jobs go on meanwhile, and lose nothing.
 func (c *Client) Reload(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/pki"
 )
 
 // secure shakes hands by TLS; it owns the connection when it fails.
@@ -32,25 +33,19 @@ func secure(ctx context.Context, conn net.Conn, cfg Config) (net.Conn, error) {
 		e.Hint = "a coordinator without certificates wants its token: leave out the TLS folder"
 		return nil, e
 	}
-	if refused(err) {
-		return nil, explain(err, true)
+	if pki.Refused(err) {
+		return nil, Explain(err, true)
 	}
 	return nil, fanfold.Errorf(fanfold.KindDenied, "connect to coordinator", "TLS: %w", err)
 }
 
-// refused reports whether the other side ended TLS with an alert.
-func refused(err error) bool {
-	var alert *net.OpError
-	return errors.As(err, &alert) && alert.Op == "remote error"
-}
-
-// explain says what the end of a handshake means that the server cannot explain itself. It refuses
+// Explain says what the end of a handshake means that the server cannot explain itself. It refuses
 // a certificate only after this side's TLS handshake is done.
-func explain(err error, secured bool) error {
+func Explain(err error, secured bool) error {
 	switch {
 	case err == nil:
 		return nil
-	case secured && refused(err):
+	case secured && pki.Refused(err):
 		e := fanfold.Errorf(fanfold.KindDenied, "connect to coordinator",
 			"it refused our certificate: %w", err)
 		e.Hint = "the coordinator's log says why; `fanfold tls issue` makes another certificate"

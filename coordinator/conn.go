@@ -27,6 +27,7 @@ type peer struct {
 	hello    protocol.Hello
 	identity protocol.Identity
 	role     protocol.Role
+	attached bool        // it came by Attach: it lives and dies with this process
 	free     chan *batch // batches to fill, at most batchesPerPeer; never closed
 
 	// What follows is the owner's.

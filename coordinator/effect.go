@@ -39,6 +39,8 @@ func (o *owner) perform(e *scheduler.Effect) {
 		o.jobEnded(o.running[e.Job], e.Status)
 	case scheduler.SlotReady:
 		o.slotReady(e)
+	case scheduler.Drained:
+		o.slotDrained(e)
 	case scheduler.JobReady:
 		o.jobReady(e)
 	}

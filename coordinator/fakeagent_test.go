@@ -31,6 +31,7 @@ type fakeAgent struct {
 	images   []string          // asked for by Start
 	noImages bool              // no other image can be started
 	slow     chan struct{}     // processes of other images start when it is closed; nil: at once
+	last     bool              // it was let go for good
 	silent   bool              // no answers to anything
 	onExited func(slot int) *protocol.Exited
 	broken   map[string]bool // files that cannot be read
@@ -52,7 +53,7 @@ func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
 		logs: map[string]string{}, broken: map[string]bool{},
 	}
 	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name, Dir: "/none", PID: 1,
-		Processes: c.processes,
+		Offer: protocol.Offer{Processes: c.processes},
 	}
 	for i := range slots {
 		hello.Slots = append(hello.Slots, uint32(i))
@@ -139,6 +140,13 @@ func (a *fakeAgent) process(slot int) *fakeProcess {
 	return a.slots[slot]
 }
 
+// dismissed reports whether the agent was let go for good.
+func (a *fakeAgent) dismissed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last
+}
+
 func (a *fakeAgent) set(f func(a *fakeAgent)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -210,6 +218,8 @@ func (a *fakeAgent) take(m protocol.Message) {
 			name += " before " + fanfold.Stage(before).String()
 		}
 		a.forgot = append(a.forgot, name)
+	case protocol.KindBye:
+		a.last = a.last || decoded[protocol.Bye](a.c, m).Last
 	case protocol.KindKill:
 		a.kill(decoded[protocol.Kill](a.c, m))
 	case protocol.KindStart:

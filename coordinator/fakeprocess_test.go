@@ -53,7 +53,7 @@ func (a *fakeAttempt) id() fanfold.AttemptID {
 
 func newFakeProcess(a *fakeAgent, slot int, pid uint32, image []byte) *fakeProcess {
 	return &fakeProcess{
-		agent: a, slot: slot, pid: pid, image: image, conn: a.c.attach("process"),
+		agent: a, slot: slot, pid: pid, image: image, conn: a.c.attach("agent"),
 		ended:  make(chan struct{}),
 		briefs: map[uint64]*protocol.Brief{}, given: map[uint64]*fakeAttempt{},
 		calls: map[uint64]*fakeCall{},

@@ -19,11 +19,9 @@ const acceptPause = 100 * time.Millisecond
 var errEvicted = fanfold.Errorf(fanfold.KindBusy, "shake hands",
 	"too many connections that have not proved who they are")
 
-// What a peer may be: of a listener, unless its identity says otherwise, and of Attach.
-var (
-	clientRoles = []protocol.Role{protocol.RoleClient, protocol.RoleAdmin, protocol.RoleViewer}
-	allRoles    = append([]protocol.Role{protocol.RoleWorker, protocol.RoleProcess}, clientRoles...)
-)
+// allRoles is what a peer may be, unless its identity says otherwise.
+var allRoles = []protocol.Role{protocol.RoleClient, protocol.RoleAdmin, protocol.RoleViewer,
+	protocol.RoleWorker, protocol.RoleProcess}
 
 // handshakes are the connections that have not proved themselves, the oldest first.
 type handshakes struct {
@@ -36,15 +34,18 @@ type shaking struct {
 	number uint64          // of the connection
 	host   string          // where it comes from; "": this host
 	evict  context.CancelCauseFunc
-	leave  func() // must be called when it is over
+
+	attached bool   // it came by Attach
+	leave    func() // must be called when it is over
 }
 
 // handshake lets a peer prove itself and introduces it to the owner.
 func (s *Server) handshake(
-	h *shaking, c *protocol.Conn, id *protocol.Identity, roles []protocol.Role,
+	h *shaking, c *protocol.Conn, id *protocol.Identity,
 ) (*peer, error) {
 	c.SetWriteTimeout(s.cfg.Limits.StalledAfter)
-	p := &peer{id: h.number, conn: c, free: make(chan *batch, batchesPerPeer)}
+	p := &peer{id: h.number, conn: c, attached: h.attached,
+		free: make(chan *batch, batchesPerPeer)}
 	for range batchesPerPeer {
 		p.free <- &batch{}
 	}
@@ -53,7 +54,7 @@ func (s *Server) handshake(
 		Token:      s.cfg.Token,
 		Connection: h.number,
 		Hello:      protocol.Hello{Role: uint8(protocol.RoleCoordinator), Product: s.cfg.Product},
-		Roles:      roles,
+		Roles:      allRoles,
 		Welcome: func(
 			hello protocol.Hello, id protocol.Identity,
 		) (w protocol.Welcome, err error) {

@@ -21,7 +21,8 @@ type Limits struct {
 	KeepFor           time.Duration // how long the reply of a detached job is kept
 	KeepMax           int64         // bytes of all kept replies
 	HeartbeatEvery    time.Duration
-	WorkerLostAfter   time.Duration // without a heartbeat
+	SuspectAfter      time.Duration // without a heartbeat
+	WorkerLostAfter   time.Duration // without a heartbeat; the worker's own lease is shorter
 	StalledAfter      time.Duration // without progress of a write
 	IdleAfter         time.Duration // a client that neither asks nor waits
 	ExitedWait        time.Duration // for the words and the log of a failure
@@ -46,6 +47,7 @@ var DefaultLimits = Limits{
 	KeepFor:           time.Hour,
 	KeepMax:           1 << 30,
 	HeartbeatEvery:    2 * time.Second,
+	SuspectAfter:      5 * time.Second,
 	WorkerLostAfter:   10 * time.Second,
 	StalledAfter:      10 * time.Second,
 	IdleAfter:         10 * time.Minute,
@@ -54,6 +56,10 @@ var DefaultLimits = Limits{
 	Retire:            30 * time.Second,
 	ProgressInterval:  100 * time.Millisecond,
 }
+
+// lease is how long a worker may go on after the last heartbeat that was answered: it has ended
+// what it runs by its own clock before it is taken for lost, and its work is given to others.
+func (l *Limits) lease() time.Duration { return l.WorkerLostAfter - l.HeartbeatEvery }
 
 // complete replaces zeros by the defaults.
 func (l *Limits) complete() {
@@ -72,6 +78,7 @@ func (l *Limits) complete() {
 	l.KeepFor = cmp.Or(l.KeepFor, d.KeepFor)
 	l.KeepMax = cmp.Or(l.KeepMax, d.KeepMax)
 	l.HeartbeatEvery = cmp.Or(l.HeartbeatEvery, d.HeartbeatEvery)
+	l.SuspectAfter = cmp.Or(l.SuspectAfter, d.SuspectAfter)
 	l.WorkerLostAfter = cmp.Or(l.WorkerLostAfter, d.WorkerLostAfter)
 	l.StalledAfter = cmp.Or(l.StalledAfter, d.StalledAfter)
 	l.IdleAfter = cmp.Or(l.IdleAfter, d.IdleAfter)

@@ -63,6 +63,7 @@ type owner struct {
 	streams    map[uint64]any                  // awaited from workers: *reading, *tail or *logging
 	split      []byte                          // scratch for Assign.Split
 	past       struct{ done, failures uint64 } // attempts on workers that are gone
+	dropped    uint64                          // messages of peers that were cut off before
 
 	tenants  map[string]*tenant
 	jobs     map[fanfold.JobID]*job // all that are known
@@ -235,8 +236,9 @@ func (o *owner) take(b *batch) {
 	if p.process != nil {
 		p.process.rested = false
 	}
-	for _, r := range b.order {
+	for i, r := range b.order {
 		if p.closing {
+			o.dropped += uint64(len(b.order) - i)
 			break
 		}
 		if err := o.receive(p, b, r); err != nil {
@@ -295,6 +297,9 @@ func (o *owner) receive(p *peer, b *batch, r received) error {
 	case *protocol.Log:
 		o.logged(p, m)
 	case *protocol.Heartbeat: // it has been heard of: take knows
+		if m.Sent != 0 {
+			o.send(p, &protocol.Heartbeat{Sent: m.Sent})
+		}
 	case *protocol.Bye:
 		o.bye(p)
 	}
@@ -373,6 +378,9 @@ func (o *owner) tick() {
 		o.tellProgress(now)
 	}
 	if now >= o.tidied+tidyInterval {
+		if away := now - o.tidied - tidyInterval; away > tidyInterval {
+			o.wasAway(away)
+		}
 		o.tidied = now
 		o.tidy(now)
 	}

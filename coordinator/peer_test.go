@@ -21,7 +21,11 @@ import (
 // enter shakes hands as a role.
 func (c *cluster) enter(hello protocol.Hello) *protocol.Conn {
 	c.t.Helper()
-	conn := c.attach("ann")
+	name := "ann"
+	if hello.Name != "" { // of a worker
+		name = "agent"
+	}
+	conn := c.attach(name)
 	if _, _, err := protocol.Connect(c.t.Context(), conn, hello, nil); err != nil {
 		c.t.Fatal(err)
 	}
@@ -139,7 +143,7 @@ func TestX14ProcessOfUnknownWorkerIsRefused(t *testing.T) {
 			{Role: uint8(protocol.RoleProcess), Name: "w1", Slots: []uint32{7}},
 			{Role: uint8(protocol.RoleProcess), Name: "w1"},
 		} {
-			_, _, err := protocol.Connect(t.Context(), c.attach("x"), hello, nil)
+			_, _, err := protocol.Connect(t.Context(), c.attach("agent"), hello, nil)
 			if fanfold.KindOf(err) != fanfold.KindNotFound {
 				t.Errorf("%v: got %v", hello, err)
 			}
@@ -288,7 +292,7 @@ func greet(raw net.Conn) error {
 	}
 	buf := make([]byte, 4096)
 	n, err := raw.Read(buf) // the greeting, at least
-	for err == nil && !bytes.Contains(buf[:n], []byte{0x97, 3}) {
+	for err == nil && !bytes.Contains(buf[:n], []byte{0x98, 3}) {
 		var more int
 		more, err = raw.Read(buf[n:])
 		n += more
@@ -316,10 +320,10 @@ func TestR43WrongTokenOrRoleIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: "w"}
+	hello := protocol.Hello{Role: uint8(protocol.RoleCoordinator)}
 	_, _, err = protocol.Connect(t.Context(), protocol.NewConn(raw), hello, token)
 	if fanfold.KindOf(err) != fanfold.KindDenied {
-		t.Errorf("a worker with the token: got %v", err)
+		t.Errorf("a coordinator with the token: got %v", err)
 	}
 	for name, token := range map[string][]byte{
 		"none": nil, "another": bytes.Repeat([]byte{8}, protocol.TokenLen),

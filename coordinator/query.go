@@ -41,6 +41,8 @@ func (o *owner) query(p *peer, m *protocol.Query) error {
 		o.queryLogs(p, m)
 	case protocol.QueryDrain:
 		o.queryDrain(p, m.Request)
+	case protocol.QueryDrainWorker:
+		o.queryDrainWorker(p, m)
 	case protocol.QueryReload:
 		o.queryReload(p, m.Request)
 	default:
@@ -52,8 +54,8 @@ func (o *owner) query(p *peer, m *protocol.Query) error {
 
 // queryDrain starts to drain for a client that may ask for it.
 func (o *owner) queryDrain(p *peer, request uint64) {
-	if p.role == protocol.RoleViewer {
-		o.refuse(p, request, fanfold.Errorf(fanfold.KindDenied, "drain", "a viewer may not drain"))
+	if !mayManage(p) {
+		o.refuse(p, request, fanfold.Errorf(fanfold.KindDenied, "drain", "a %s may not drain", p.role))
 		return
 	}
 	p.client.queries++
@@ -155,11 +157,13 @@ func (j *job) failures() []protocol.Failure {
 func (o *owner) workerInfo(w *worker) protocol.WorkerInfo {
 	info := protocol.WorkerInfo{
 		Worker: uint32(w.id), Name: w.name(), Host: w.peer.hello.Host, PID: w.peer.hello.PID,
-		State: "ready", Slots: uint32(len(w.slots)), Done: w.done, Failures: w.failures,
-		Age: time.Duration(o.now() - w.joined).Milliseconds(),
+		State: w.state(), Slots: uint32(len(w.slots)), Done: w.done, Failures: w.failures,
+		Age:     time.Duration(o.now() - w.joined).Milliseconds(),
+		Product: w.peer.hello.Product, Labels: w.peer.hello.Offer.Labels,
+		Silent: time.Duration(o.now() - w.peer.heard).Milliseconds(),
 	}
 	until, jobs := o.state.Exclusion(w.id)
-	if info.Avoided = jobs; until > o.now() {
+	if info.Avoided = jobs; until > o.now() && info.State == "ready" {
 		info.State, info.Excluded = "excluded", time.Duration(until-o.now()).Milliseconds()
 	}
 	for _, sl := range w.slots {

@@ -50,8 +50,8 @@ func (s *Server) Reload(ctx context.Context, limit time.Duration) error {
 
 // queryReload reloads for a client that may ask for it.
 func (o *owner) queryReload(p *peer, request uint64) {
-	if p.role == protocol.RoleViewer {
-		o.refuse(p, request, fanfold.Errorf(fanfold.KindDenied, "reload", "a viewer may not reload"))
+	if !mayManage(p) {
+		o.refuse(p, request, fanfold.Errorf(fanfold.KindDenied, "reload", "a %s may not reload", p.role))
 		return
 	}
 	p.client.queries++

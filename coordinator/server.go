@@ -87,8 +87,8 @@ func (s *Server) call(f func(*owner)) {
 type Identify func(ctx context.Context, c net.Conn) (net.Conn, *protocol.Identity, error)
 
 // Serve accepts connections until ctx ends (then it returns nil) or the listener fails. It closes
-// the listener; connections live on until Close. A peer whose Identity has no Roles may be a
-// client, an admin or a viewer.
+// the listener; connections live on until Close. A peer whose Identity has no Roles may be
+// anything.
 func (s *Server) Serve(ctx context.Context, l net.Listener, identify Identify) error {
 	if err := s.begin(); err != nil {
 		l.Close()
@@ -132,12 +132,8 @@ func (s *Server) accepted(h *shaking, c net.Conn, identify Identify) {
 		c.Close()
 		return
 	}
-	roles := clientRoles
-	if id != nil && len(id.Roles) > 0 {
-		roles = id.Roles
-	}
 	// How the connection ended is in the log.
-	_ = s.serve(context.Background(), h, protocol.NewConn(conn), id, roles)
+	_ = s.serve(context.Background(), h, protocol.NewConn(conn), id)
 }
 
 // Attach serves a connection that is open already, for a peer that is known to be id. It shakes
@@ -149,17 +145,19 @@ func (s *Server) Attach(ctx context.Context, c *protocol.Conn, id protocol.Ident
 		return err
 	}
 	defer s.work.Done()
-	return s.serve(ctx, s.enter(ctx, ""), c, &id, allRoles)
+	h := s.enter(ctx, "")
+	h.attached = true
+	return s.serve(ctx, h, c, &id)
 }
 
 // serve shakes hands with a peer, as h, and reads what it sends. The Server's end ends h;
 // whoever was let in is dismissed by the owner, after what it is still to be told. The caller is in
 // s.work.
 func (s *Server) serve(
-	ctx context.Context, h *shaking, c *protocol.Conn, id *protocol.Identity, roles []protocol.Role,
+	ctx context.Context, h *shaking, c *protocol.Conn, id *protocol.Identity,
 ) error {
 	defer c.Close()
-	p, err := s.handshake(h, c, id, roles)
+	p, err := s.handshake(h, c, id)
 	h.leave()
 	if err != nil {
 		s.cfg.Log.Info("refuse connection", "error", err)

@@ -58,6 +58,9 @@ func (o *owner) hurry(sl *slot, now scheduler.Time) {
 
 // openSlot offers a slot with a process to the scheduler.
 func (o *owner) openSlot(sl *slot) {
+	if sl.worker.leaving != nil {
+		return
+	}
 	sl.tag = o.number()
 	o.opening[sl.tag] = sl
 	o.step(scheduler.Command{
@@ -80,6 +83,10 @@ func (o *owner) slotReady(e *scheduler.Effect) {
 		return
 	}
 	sl.id = e.Slot
+	if l := sl.worker.leaving; l != nil { // it has come to leave while the journal was written
+		l.busy[sl.id] = true
+		o.step(scheduler.Command{Kind: scheduler.DrainSlot, Slot: sl.id})
+	}
 	for e.Slot.Index() >= len(o.slots) {
 		o.slots = append(o.slots, nil)
 	}
@@ -100,7 +107,7 @@ func (o *owner) bye(p *peer) {
 		p.process.retired = true
 	}
 	if p.worker != nil {
-		p.worker.leaves = true
+		o.drainWorker(p.worker)
 	}
 }
 
@@ -148,6 +155,9 @@ func (o *owner) closeSlot(sl *slot, why scheduler.Status) {
 	}
 	id := sl.id
 	o.step(scheduler.Command{Kind: scheduler.LoseSlot, Slot: id, Status: why})
+	if l := sl.worker.leaving; l != nil {
+		delete(l.busy, id)
+	}
 	sl.id = 0 // not before: the effects of the step look for the slot
 	if o.slots[id.Index()] == sl {
 		o.slots[id.Index()] = nil

@@ -31,6 +31,7 @@ func (o *owner) stats() []protocol.Stat {
 		"fanfold_attempts_failed_total": int64(o.past.failures),
 		"fanfold_backups_total":         int64(o.state.Backups().Made),
 		"fanfold_backups_won_total":     int64(o.state.Backups().Won),
+		"fanfold_messages_late_total":   int64(o.dropped),
 	}
 	o.taskStats(values)
 	for state := fanfold.Succeeded; state <= fanfold.Lost; state++ {

@@ -16,11 +16,8 @@ const tidyInterval = scheduler.Time(time.Second)
 func (o *owner) tidy(now scheduler.Time) {
 	limits := &o.cfg.Limits
 	for _, w := range o.workers {
-		if now-w.peer.heard > scheduler.Time(limits.WorkerLostAfter) {
-			o.end(w.peer, fanfold.Errorf(fanfold.KindLost, "serve worker",
-				"%s has not been heard of for %v", w.name(), limits.WorkerLostAfter))
-			o.loseWorker(w)
-		}
+		o.watch(w, now)
+		o.maybeLeft(w)
 		for _, sl := range w.slots {
 			o.hurry(sl, now)
 		}
@@ -36,6 +33,15 @@ func (o *owner) tidy(now scheduler.Time) {
 	}
 	o.expire(now)
 	o.tidyStreams(now)
+}
+
+// wasAway allows for time in which this process did not run, as when it was stopped: it has
+// listened to nobody, so nobody was silent.
+func (o *owner) wasAway(away scheduler.Time) {
+	o.log.Warn("did not run for a while", "time", time.Duration(away))
+	for _, p := range o.peers {
+		p.heard = min(p.heard+away, o.now())
+	}
 }
 
 // idle reports whether a client waits for nothing.

@@ -55,7 +55,7 @@ func (o *owner) keepWarm(sl *slot, p *process) {
 	sl.warm = slices.DeleteFunc(sl.warm, func(w *process) bool { return w.image == p.image })
 	sl.warm = append(sl.warm, p)
 	// One place is for the process in use, or for the one that is awaited.
-	if most := max(1, int(sl.worker.peer.hello.Processes)) - 1; len(sl.warm) > most {
+	if most := max(1, int(sl.worker.peer.hello.Offer.Processes)) - 1; len(sl.warm) > most {
 		sl.warm[0].gone = true // what it holds of shards is lost
 		i := max(0, slices.IndexFunc(sl.warm, func(w *process) bool { return !o.hasState(w) }))
 		o.killProcess(sl.warm[i])

@@ -18,6 +18,9 @@ type worker struct {
 	leaves bool    // it has said good-bye
 	lost   bool
 
+	suspect bool     // it has not been heard of for a while
+	leaving *leaving // nil: it stays
+
 	done, failures uint64 // attempts
 }
 
@@ -115,12 +118,14 @@ func (o *owner) admit(p *peer) (protocol.Welcome, error) {
 		}
 		sl.meet(p.hello.PID)
 	case p.role == protocol.RoleWorker:
-		if p.hello.Name == "" {
-			return w, fanfold.Errorf(fanfold.KindUsage, "join", "a worker needs a name")
+		if err := o.welcomeWorker(p); err != nil {
+			return w, err
 		}
-		p.worker = o.newWorker(p)
 		w.Worker = uint32(p.worker.id)
 		w.BeatMillis = uint32(o.cfg.Limits.HeartbeatEvery.Milliseconds())
+		if !p.attached {
+			w.LeaseMillis = uint32(o.cfg.Limits.lease().Milliseconds())
+		}
 	}
 	o.peers[p.id] = p
 	return w, nil
@@ -131,6 +136,10 @@ func (o *owner) offered(p *peer) (*slot, error) {
 	w := o.byName[p.hello.Name]
 	if w == nil {
 		return nil, fanfold.Errorf(fanfold.KindNotFound, "join", "no worker is named %q", p.hello.Name)
+	}
+	if p.identity.Name != w.peer.identity.Name {
+		return nil, fanfold.Errorf(fanfold.KindDenied, "join",
+			"%s is not the worker %s", p.identity.Name, w.name())
 	}
 	if len(p.hello.Slots) != 1 || int(p.hello.Slots[0]) >= len(w.slots) {
 		return nil, fanfold.Errorf(fanfold.KindNotFound, "join",
@@ -165,11 +174,20 @@ func (o *owner) open(p *peer) {
 	}
 }
 
-// newWorker makes a worker known by its name, because its processes may come as soon as it has seen
-// its Welcome. One of the same name was the same agent, whose connection broke without our
-// noticing.
-func (o *owner) newWorker(p *peer) *worker {
-	if old := o.byName[p.hello.Name]; old != nil {
+// welcomeWorker makes a worker known by its name, because its processes may come as soon as it has
+// seen its Welcome. If the same agent is known already, its connection broke without our noticing.
+func (o *owner) welcomeWorker(p *peer) error {
+	name, old := p.hello.Name, o.byName[p.hello.Name]
+	switch {
+	case name == "":
+		return fanfold.Errorf(fanfold.KindUsage, "join", "a worker needs a name")
+	case p.identity.UID < 0 && p.identity.Name != name:
+		return fanfold.Errorf(fanfold.KindDenied, "join",
+			"the certificate is for the worker %s, not for %s", p.identity.Name, name)
+	case old != nil && !p.sameAgent(old.peer):
+		return fanfold.Errorf(fanfold.KindExists, "join", "a worker named %s is here, from %s",
+			name, old.peer.hello.Host)
+	case old != nil:
 		o.end(old.peer, fanfold.Errorf(fanfold.KindLost, "serve worker", "it has joined again"))
 		o.loseWorker(old)
 	}
@@ -178,8 +196,38 @@ func (o *owner) newWorker(p *peer) *worker {
 	for i := range p.hello.Slots {
 		w.slots = append(w.slots, &slot{worker: w, index: uint32(i)})
 	}
-	o.byName[p.hello.Name] = w
-	return w
+	o.byName[name], p.worker = w, w
+	return nil
+}
+
+// watch gives up a worker that has gone silent, having suspected it before.
+func (o *owner) watch(w *worker, now scheduler.Time) {
+	limits, silent := &o.cfg.Limits, now-w.peer.heard
+	if suspect := silent > scheduler.Time(limits.SuspectAfter); suspect != w.suspect {
+		w.suspect = suspect
+		o.log.Warn("worker is silent", "worker", w.name(), "suspect", suspect)
+	}
+	if silent > scheduler.Time(limits.WorkerLostAfter) {
+		o.end(w.peer, fanfold.Errorf(fanfold.KindLost, "serve worker",
+			"%s has not been heard of for %v", w.name(), limits.WorkerLostAfter))
+		o.loseWorker(w)
+	}
+}
+
+// state is what people are told of a worker.
+func (w *worker) state() string {
+	switch {
+	case w.suspect:
+		return "suspect"
+	case w.leaving != nil:
+		return "draining"
+	}
+	return "ready"
+}
+
+// sameAgent reports whether two peers are connections of one agent.
+func (p *peer) sameAgent(other *peer) bool {
+	return p.hello.PID == other.hello.PID && p.hello.Offer.HostID == other.hello.Offer.HostID
 }
 
 // openWorker takes up a worker that was welcomed: from here on it is sent messages.
@@ -200,7 +248,7 @@ func (o *owner) loseWorker(w *worker) {
 	if o.byName[w.name()] == w {
 		delete(o.byName, w.name())
 	}
-	if w.leaves || o.closing {
+	if w.leaving != nil || o.closing {
 		o.log.Info("worker left", "worker", w.name())
 	} else {
 		o.log.Warn("worker lost", "worker", w.name())
@@ -212,6 +260,11 @@ func (o *owner) loseWorker(w *worker) {
 		}
 		o.closeSlot(sl, scheduler.Lost)
 		sl.process, sl.next, sl.warm = nil, nil, nil
+	}
+	if w.leaving != nil {
+		for _, done := range w.leaving.done {
+			done()
+		}
 	}
 	o.loseStreams(w)
 	for _, j := range o.running {

@@ -34,9 +34,9 @@ func startSlot(t *testing.T) (cl *client.Client, stop func()) {
 	}
 	agent, err := worker.New(worker.Config{
 		Name: "test", Slots: 1, Root: filepath.Join(t.TempDir(), "work"),
-		Env:         []string{"GORACE=atexit_sleep_ms=0"},
-		AllowImages: func(string) bool { return true },
-		Attach:      func(_ fanfold.Slot, c *protocol.Conn) { _ = attach(c, protocol.RoleProcess) },
+		Env:    []string{"GORACE=atexit_sleep_ms=0"},
+		Allow:  worker.AllowAny,
+		Attach: func(_ fanfold.Slot, c *protocol.Conn) { _ = attach(c, protocol.RoleProcess) },
 	})
 	if err != nil {
 		t.Fatal(err)

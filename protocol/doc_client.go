@@ -21,7 +21,14 @@
 //	11 Image     bin    worker and process: SHA-256 of the binary it runs
 //	12 Host      str    name of the host, for people
 //	13 PID       u32
-//	14 Processes u32    worker: task processes that a slot may keep, each of another image; 0: 1
+//	14 Offer     Offer  worker: what it has besides its slots
+//
+// # Offer
+//
+//	0 Processes u32    task processes that a slot may keep, each of another image; 0: 1
+//	1 HostID    str    the same for workers that see the same files in their directories
+//	2 Data      str    HOST:PORT where other workers fetch its files; "": nowhere
+//	3 Labels    [str]  key=value, in order; 512 bytes in all
 //
 // # Proof: 2, control, from client process worker admin viewer
 //
@@ -37,6 +44,8 @@
 //	4 BeatMillis  u32  how often a worker is to send Heartbeat; 0: never
 //	5 Epoch       u32  of the coordinator
 //	6 FrameMax    u32  longest bulk frame that the server takes; 0: 4 MiB
+//	7 LeaseMillis u32  for a worker: it ends what it runs when, for so long, it has sent no Heartbeat
+//	                   that was answered; 0: when its connection ends
 //
 // # Error: 4, control, urgent, from all
 //
@@ -63,9 +72,11 @@
 // # Bye: 5, control, from all
 //
 // The sender takes no more work: what has not started was returned. It closes the connection next,
-// and that is no failure.
+// and that is no failure. A worker may wait with that: it gets no more work, ends what it has
+// started, and when nothing of it is wanted any more, the coordinator says Bye to it with Last.
 //
-//	1 Reason  str  for people
+//	1 Reason  str   for people
+//	2 Last    bool  to a worker: it closes the connection, and does not join again
 //
 // # Messages between clients and the coordinator
 //
@@ -269,12 +280,13 @@
 // One or more Answers come back, or one Error.
 //
 //	1 Request  u64
-//	2 What     u32  1 jobs, 2 job, 3 workers, 4 stats, 5 logs, 6 drain, 7 reload
+//	2 What     u32  1 jobs, 2 job, 3 workers, 4 stats, 5 logs, 6 drain, 7 reload, 8 drain worker
 //	3 Job      bin  16 bytes: which one, for job and logs
+//	4 Worker   str  name: which one, for drain worker
 //
 // Drain stops the coordinator from accepting jobs, and is answered when the last has ended. Reload
 // replaces the task processes, slot by slot, and is answered when that is over; if another one is
-// under way, after it.
+// under way, after it. Drain worker is answered when the worker has left.
 //
 // # Answer: 22, control, urgent, from coordinator
 //
@@ -326,7 +338,7 @@
 //	1  Name       str
 //	2  Host       str
 //	3  PID        u32
-//	4  State      str    ready, excluded, draining or lost
+//	4  State      str    ready, suspect, excluded or draining
 //	5  Slots      u32
 //	6  Busy       u32
 //	7  Processes  [u32]  process id by slot; 0 where none runs
@@ -335,6 +347,9 @@
 //	10 Age        i64    milliseconds since it joined
 //	11 Excluded   i64    milliseconds until it gets attempts again; 0: it does
 //	12 Avoided    u32    unfinished jobs that give it none, because it failed them
+//	13 Product    str    "fanfold 0.1.0"
+//	14 Labels     [str]  key=value
+//	15 Silent     i64    milliseconds since it was heard of
 //
 // # Stat
 //

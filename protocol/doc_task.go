@@ -258,10 +258,12 @@
 //	2 Parts   [LogPart]
 //	3 Last    bool  nothing follows
 //
-// # Heartbeat: 66, control, urgent, from worker
+// # Heartbeat: 66, control, urgent, from worker coordinator
 //
-// The worker lives. It sends one each Welcome.BeatMillis.
+// The worker lives. It sends one each Welcome.BeatMillis. The coordinator answers at once, by one
+// that has the same Sent and nothing else: so the worker knows since when it is known to live.
 //
 //	1 Running  u32    attempts
 //	2 PIDs     [u32]  id of the process of the image that is wanted, by slot; 0 where none runs
+//	3 Sent     i64    when it was sent, by the worker's own clock; 0: no answer is wanted
 package protocol

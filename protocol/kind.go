@@ -172,7 +172,7 @@ var kinds = [...]struct {
 	KindRead:      {"Read", urgent, byServer, (*Read)(nil)},
 	KindLogQuery:  {"LogQuery", urgent, byServer, (*LogQuery)(nil)},
 	KindLog:       {"Log", bulk, byWorker, (*Log)(nil)},
-	KindHeartbeat: {"Heartbeat", urgent, byWorker, (*Heartbeat)(nil)},
+	KindHeartbeat: {"Heartbeat", urgent, byWorker | byServer, (*Heartbeat)(nil)},
 
 	KindPull:   {"Pull", bulk, byServer, (*Pull)(nil)},
 	KindPulled: {"Pulled", control, byWorker, (*Pulled)(nil)},

@@ -71,6 +71,7 @@ const (
 const (
 	NameMax     = 64       // of a job
 	labelMax    = 256      // of a program, a worker, a host, a kind of thing
+	labelsMax   = 512      // of all labels of a worker: its Hello fits HandshakeMax
 	PathMax     = 4 << 10  // of an input, an output, a binary
 	TextMax     = 64 << 10 // of a message, the tail of a log, a command's argument
 	SlotsMax    = 1024     // of a worker: its Hello fits HandshakeMax

@@ -19,9 +19,7 @@ type Hello struct {
 	Image    []byte // worker: SHA-256 of its own binary, which runs jobs without an image
 	Host     string // name of the host, for people
 	PID      uint32
-	// Processes is how many task processes a slot of the worker may keep, each of another image; 0
-	// and 1: the one that is in use.
-	Processes uint32
+	Offer    Offer // worker: what it has besides its slots
 }
 
 func (*Hello) kind() Kind { return KindHello }
@@ -35,7 +33,28 @@ func (m *Hello) Validate() error {
 		exact("nonce", m.Nonce, NonceLen),
 		exact("proof", m.Proof, macLen),
 		exact("image", m.Image, imageLen),
+		m.Offer.validate(),
 	)
+}
+
+// Offer is what a worker has besides its slots.
+type Offer struct {
+	// Processes is how many task processes a slot may keep, each of another image; 0 and 1: the one
+	// that is in use.
+	Processes uint32
+	// HostID is the same for workers that see the same files in their directories.
+	HostID string
+	Data   string   // HOST:PORT where other workers fetch its files; "": nowhere
+	Labels []string // "key=value", in order
+}
+
+func (m *Offer) validate() error {
+	labels := 0
+	for _, label := range m.Labels {
+		labels += len(label)
+	}
+	return cmp.Or(texts(labelMax, m.HostID, m.Data), texts(labelsMax, m.Labels...),
+		must(labels <= labelsMax, "too many labels"))
 }
 
 // Proof is the client's half of the token handshake.
@@ -58,6 +77,9 @@ type Welcome struct {
 	BeatMillis uint32 // heartbeat interval that the coordinator wants; 0: none
 	Epoch      uint32
 	FrameMax   uint32 // bytes: largest bulk frame that this side takes
+	// LeaseMillis is how long after it has sent a Heartbeat that was answered a worker ends what it
+	// runs; 0: when its connection ends.
+	LeaseMillis uint32
 }
 
 func (*Welcome) kind() Kind { return KindWelcome }
@@ -71,6 +93,7 @@ func (m *Welcome) Validate() error {
 // close the connection.
 type Bye struct {
 	Reason string
+	Last   bool // to a worker: it is not to join again
 }
 
 func (*Bye) kind() Kind { return KindBye }

@@ -13,6 +13,8 @@ const (
 	QueryLogs
 	QueryDrain  // stop accepting jobs; answered when the running ones have ended
 	QueryReload // replace the task processes, slot by slot; answered when that is over
+	// QueryDrainWorker has a worker end what it has started and leave; answered when it is gone.
+	QueryDrainWorker
 )
 
 // Query asks the coordinator something; one Answer comes back, or an Error.
@@ -20,13 +22,15 @@ type Query struct {
 	Request uint64
 	What    uint32
 	Job     []byte
+	Worker  string // name
 }
 
 func (*Query) kind() Kind { return KindQuery }
 
 // Validate checks what the types do not.
 func (m *Query) Validate() error {
-	return cmp.Or(must(m.Request != 0, "a request must not be 0"), exact("job", m.Job, jobLen))
+	return cmp.Or(must(m.Request != 0, "a request must not be 0"), exact("job", m.Job, jobLen),
+		texts(labelMax, m.Worker))
 }
 
 // JobInfo is a row of the job list, or (with Stages) all that is known of one job.
@@ -68,7 +72,7 @@ type WorkerInfo struct {
 	Name      string
 	Host      string
 	PID       uint32
-	State     string // ready, excluded, draining or lost
+	State     string // ready, suspect, excluded or draining
 	Slots     uint32
 	Busy      uint32
 	Processes []uint32 // process id by slot; 0 where none runs
@@ -77,6 +81,10 @@ type WorkerInfo struct {
 	Age       int64  // milliseconds since it joined
 	Excluded  int64  // milliseconds until it gets attempts again; 0: it does
 	Avoided   uint32 // jobs that give it none
+
+	Product string // "fanfold 0.1.0"
+	Labels  []string
+	Silent  int64 // milliseconds since it was heard of
 }
 
 // Stat is one number of the coordinator, by the name that metrics use.

@@ -92,6 +92,7 @@ func (*Log) kind() Kind { return KindLog }
 type Heartbeat struct {
 	Running uint32
 	PIDs    []uint32 // by slot
+	Sent    int64    // by the worker's own clock, in nanoseconds; answered; 0: it is not to be
 }
 
 func (*Heartbeat) kind() Kind { return KindHeartbeat }

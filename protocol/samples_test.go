@@ -48,9 +48,11 @@ func handshakeSamples() []Body {
 	return []Body{
 		&Hello{Magic: "fanfold", ProtoMin: 1, ProtoMax: 1, Role: 2, Product: "fanfold 0.1.0",
 			Name: "host7", Slots: []uint32{0, 1}, Nonce: sampleHash(9), Dir: "/var/tmp/w",
-			Image: sampleHash(8), Host: "host7.example", PID: 4711, Processes: 4},
+			Image: sampleHash(8), Host: "host7.example", PID: 4711,
+			Offer: Offer{4, "a1b2", "host7.example:9502", []string{"disk=ssd", "zone=b"}}},
 		&Proof{MAC: sampleHash(7)},
-		&Welcome{Proto: 1, Connection: 7, Worker: 1, BeatMillis: 2000, FrameMax: BulkMax},
+		&Welcome{Proto: 1, Connection: 7, Worker: 1, BeatMillis: 2000, FrameMax: BulkMax,
+			LeaseMillis: 10_000},
 		&Failure{Request: 1, Kind: 17, Message: "256 jobs are queued", Offset: -1, Retry: 500},
 		&Bye{Reason: "recycled after 1000 tasks"},
 	}
@@ -85,7 +87,7 @@ func clientSamples() []Body {
 			Failure: []Failure{sampleFailure()}, Counters: sampleCounters(), Reply: 3,
 			Tasks: []TaskCounts{{1, 2, 3, 1 << 33, 5, 6, 7, 8, 9, 10}}}}, More: true},
 		&Answer{Request: 6, Workers: []WorkerInfo{{1, "local", "host7", 4711, "ready", 2, 1,
-			[]uint32{4712, 0}, 77, 1, 60_000, 30_000, 2}}},
+			[]uint32{4712, 0}, 77, 1, 60_000, 30_000, 2, "fanfold 0.1.0", []string{"disk=ssd"}, 900}}},
 		&Answer{Request: 7, Stats: []Stat{{"fanfold_jobs_total", 9}},
 			Logs: []LogPart{{"job_00000000000000000000000000/map-3/1", "local", []byte("hi\n"), 5, true}}},
 	}
@@ -132,7 +134,7 @@ func workerSamples() []Body {
 		&Read{Stream: 1 << 40, Path: "j/gather-0-1.0/out", Offset: 1, Length: 2, Credit: 3},
 		&LogQuery{Stream: 8, Job: sampleID(1), Attempt: "", Tail: 4096},
 		&Log{Stream: 8, Parts: []LogPart{{Attempt: "a", Worker: "local"}}, Last: true},
-		&Heartbeat{Running: 1, PIDs: []uint32{4712, 0}},
+		&Heartbeat{Running: 1, PIDs: []uint32{4712, 0}, Sent: 86_400_000_000_000},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -32,7 +33,11 @@ type Agent struct {
 	dir     *workDir
 	files   *os.Root // dir
 	control *protocol.Conn
+	linked  context.Context // ends when nothing that processes say can reach the coordinator
 
+	born       time.Time         // origin of now
+	renewed    atomic.Int64      // when the last heartbeat was sent that was answered, as now has it
+	dismissed  atomic.Bool       // the coordinator does not want it back
 	welcomed   chan struct{}     // closed when the coordinator knows the worker
 	hash       [sha256.Size]byte // of this binary, set before welcomed is closed; zero: unknown
 	goroutines sync.WaitGroup    // all but that of Run
@@ -45,6 +50,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, logs: process.NewLogBook(), welcomed: make(chan struct{}),
+		born: time.Now(),
 	}
 	for i := range cfg.Slots {
 		a.slots = append(a.slots, newSlot(a, fanfold.Slot(i)))
@@ -77,6 +83,9 @@ func (a *Agent) Run(ctx context.Context, control *protocol.Conn) (err error) {
 func (a *Agent) serve(ctx context.Context) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
+	var cut context.CancelFunc
+	a.linked, cut = context.WithCancel(context.Background())
+	defer cut()
 	for _, s := range a.slots {
 		a.goroutines.Go(func() { s.run(working) })
 	}
@@ -85,6 +94,9 @@ func (a *Agent) serve(ctx context.Context) error {
 	welcome, err := a.connect(ctx)
 	if err == nil {
 		close(a.welcomed)
+		if a.cfg.Joined != nil {
+			a.cfg.Joined(welcome)
+		}
 		go func() {
 			defer close(read)
 			read <- newController(a).run(working)
@@ -97,6 +109,9 @@ func (a *Agent) serve(ctx context.Context) error {
 		err = nil
 		a.report(&protocol.Bye{Reason: "the worker ends"})
 	}
+	if err != nil {
+		cut()
+	}
 	stop()
 	a.goroutines.Wait()
 	a.leave()
@@ -104,28 +119,52 @@ func (a *Agent) serve(ctx context.Context) error {
 	return err
 }
 
-// beat sends heartbeats until ctx ends, or control.
+// beat sends heartbeats until ctx ends, or control, or the lease.
 func (a *Agent) beat(ctx context.Context, w protocol.Welcome, read <-chan error) error {
-	var tick <-chan time.Time
+	var tick, expired <-chan time.Time
 	if w.BeatMillis > 0 {
 		t := time.NewTicker(time.Duration(w.BeatMillis) * time.Millisecond)
 		defer t.Stop()
 		tick = t.C
 	}
+	lease := time.Duration(w.LeaseMillis) * time.Millisecond
+	expiry := time.NewTimer(lease)
+	defer expiry.Stop()
+	if lease > 0 {
+		a.renew(a.now())
+		expired = expiry.C
+	}
+	leave := a.cfg.Leave
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-read:
 			return err
+		case <-leave:
+			leave = nil
+			a.report(&protocol.Bye{Reason: "the worker leaves"})
 		case <-tick:
 			a.report(a.heartbeat())
+		case <-expired:
+			left := lease - (a.now() - time.Duration(a.renewed.Load()))
+			if left <= 0 {
+				return fanfold.Errorf(fanfold.KindLost, "serve coordinator",
+					"it has not answered a heartbeat for %v", lease)
+			}
+			expiry.Reset(left)
 		}
 	}
 }
 
+// now is the agent's own clock, which nothing but time moves.
+func (a *Agent) now() time.Duration { return time.Since(a.born) }
+
+// renew takes the answer to a heartbeat of a time.
+func (a *Agent) renew(sent time.Duration) { a.renewed.Store(int64(min(sent, a.now()))) }
+
 func (a *Agent) heartbeat() *protocol.Heartbeat {
-	h := &protocol.Heartbeat{}
+	h := &protocol.Heartbeat{Sent: int64(a.now())}
 	for _, pid := range a.PIDs() {
 		h.PIDs = append(h.PIDs, uint32(pid))
 		if pid != 0 {
@@ -158,6 +197,15 @@ func (a *Agent) report(b protocol.Body) {
 	}
 }
 
+// attach hands on the connection of a process until it has ended.
+func (a *Agent) attach(slot fanfold.Slot, c *protocol.Conn) {
+	if a.cfg.Attach != nil {
+		a.cfg.Attach(slot, c)
+	} else if err := a.relay(a.linked, slot, c); err != nil {
+		a.log.Warn("connect task process", "slot", slot, "error", err)
+	}
+}
+
 // leave writes the last reports and closes control.
 func (a *Agent) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeWait)
@@ -170,7 +218,11 @@ func (a *Agent) connect(ctx context.Context) (protocol.Welcome, error) {
 	host, _ := os.Hostname() // for people: it may be empty
 	hello := protocol.Hello{
 		Role: uint8(protocol.RoleWorker), Name: a.cfg.Name, Dir: a.dir.path,
-		Host: host, PID: uint32(os.Getpid()), Processes: uint32(a.cfg.ProcessesMax),
+		Host: host, PID: uint32(os.Getpid()), Product: a.cfg.Product,
+		Offer: protocol.Offer{
+			Processes: uint32(a.cfg.ProcessesMax), HostID: a.dir.host, Data: a.cfg.Data,
+			Labels: a.cfg.Labels,
+		},
 	}
 	for _, s := range a.slots {
 		hello.Slots = append(hello.Slots, uint32(s.index))
@@ -197,12 +249,11 @@ func (a *Agent) sumOf(m *protocol.Start) []byte {
 // open opens the image of a Start; the error says why it may not run here.
 func (a *Agent) open(m *protocol.Start) (process.Image, error) {
 	sum := a.sumOf(m)
-	switch {
-	case len(sum) == 0:
+	if len(sum) == 0 {
 		return process.Image{}, nil
-	case a.cfg.AllowImages == nil || !a.cfg.AllowImages(m.Path):
-		return process.Image{}, fanfold.Errorf(fanfold.KindDenied, "open program",
-			"this worker does not run %s", m.Path)
+	}
+	if err := a.cfg.Allow.check(m.Path); err != nil {
+		return process.Image{}, err
 	}
 	return process.OpenImage(m.Path, [sha256.Size]byte(sum))
 }

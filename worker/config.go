@@ -2,6 +2,7 @@ package worker
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,8 +23,8 @@ const (
 	DefaultProcessesMax = 4 // task processes of a slot, each of another image
 )
 
-// Config describes an Agent. Name, Slots and Attach must be set; the zero value of each other field
-// means its default.
+// Config describes an Agent. Name, Slots, and Attach or Dial must be set; the zero value of each
+// other field means its default.
 type Config struct {
 	Name  string // of the worker, unique at its coordinator
 	Slots int    // attempts at a time, 1 to protocol.SlotsMax
@@ -33,16 +34,19 @@ type Config struct {
 	// ended; Agent.Run waits for it. The worker's own handshake is over before the first call.
 	Attach func(slot fanfold.Slot, c *protocol.Conn)
 
-	// Token proves the agent on its control connection; nil: the transport does.
+	// Dial opens a connection to the coordinator, for those of task processes where there is no
+	// Attach, and for Join. The token is the one that proves the agent there; nil: the transport
+	// does.
+	Dial func(ctx context.Context) (c *protocol.Conn, token []byte, err error)
+
+	// Token proves the agent on its control connection; nil: the transport does. Join sets it.
 	Token []byte
 
 	// Root is the folder that holds the directories of this user's agents. It must belong to the
 	// user and be closed to everybody else; it is made when it does not exist. "": DefaultRoot().
 	Root string
 
-	// AllowImages decides whether a Start may run the program at path, by which the submitter
-	// named it; nil allows none. Its hash is compared afterwards.
-	AllowImages func(path string) bool
+	Allow Allow // what jobs may have run
 
 	// SkipHash says that no job will name this program's own image. It saves reading the binary
 	// at start.
@@ -61,7 +65,19 @@ type Config struct {
 	// nothing outlives it, and it sees no process of the host. nil: none does.
 	Isolation *process.Isolation
 
-	Ceiling  Ceiling       // of each task process and what it starts; zero: none
+	Ceiling Ceiling // of each task process and what it starts; zero: none
+
+	// Leave, when it is closed, has the agent end what it has started and leave; nil: never. Run goes
+	// on until the coordinator lets it go.
+	Leave <-chan struct{}
+
+	// Joined is called, if set, when the coordinator has let the agent in.
+	Joined func(protocol.Welcome)
+
+	Product string   // of this program, for people; "": "fanfold"
+	Data    string   // HOST:PORT where other workers fetch its files; "": nowhere
+	Labels  []string // key=value, in order
+
 	Memory   int64         // bytes for an attempt's buffers; 0: by the host's memory and Slots
 	TasksMax int           // attempts after which a process is replaced; 0: DefaultTasksMax
 	Grace    time.Duration // from SIGTERM to SIGKILL at the end; 0: DefaultGrace
@@ -76,8 +92,8 @@ func (c *Config) complete() error {
 		return errors.New("worker without a name")
 	case c.Slots < 1 || c.Slots > protocol.SlotsMax:
 		return fmt.Errorf("%d slots: want 1 to %d", c.Slots, protocol.SlotsMax)
-	case c.Attach == nil:
-		return errors.New("worker without Attach")
+	case c.Attach == nil && c.Dial == nil:
+		return errors.New("worker without Attach and Dial")
 	case c.Memory < 0 || c.TasksMax < 0 || c.Grace < 0 || c.ProcessesMax < 0:
 		return errors.New("negative limit of a worker")
 	}
@@ -89,6 +105,7 @@ func (c *Config) complete() error {
 	c.TasksMax = cmp.Or(c.TasksMax, DefaultTasksMax)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.ProcessesMax = cmp.Or(c.ProcessesMax, DefaultProcessesMax)
+	c.Product = cmp.Or(c.Product, "fanfold")
 	c.Env = slices.Clone(c.Env)
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()

@@ -51,7 +51,9 @@ func (c *controller) run(ctx context.Context) error {
 			return err
 		}
 		for m := range b.All() {
-			if err := c.take(ctx, m); err != nil {
+			if err := c.take(ctx, m); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
 				return fanfold.Errorf(fanfold.KindProtocol, "serve coordinator", "%w", err)
 			}
 		}
@@ -82,10 +84,21 @@ func (c *controller) take(ctx context.Context, m protocol.Message) error {
 		return with(m, func(q *protocol.LogQuery) error { return c.log(ctx, q) })
 	case protocol.KindForget:
 		return with(m, c.forget)
+	case protocol.KindHeartbeat:
+		return with(m, func(h *protocol.Heartbeat) error {
+			c.agent.renew(time.Duration(h.Sent))
+			return nil
+		})
 	case protocol.KindError:
 		return with(m, func(f *protocol.Failure) error { return f.Err() })
-	case protocol.KindBye: // the end of the connection follows
-		return nil
+	case protocol.KindBye: // else the end of the connection follows
+		return with(m, func(b *protocol.Bye) error {
+			if b.Last {
+				c.agent.dismissed.Store(true)
+				return io.EOF
+			}
+			return nil
+		})
 	}
 	return fmt.Errorf("message of kind %d to a worker", m.Kind)
 }

@@ -22,6 +22,7 @@ type taskSetup struct {
 	Dir      string       `json:"dir"`
 	Memory   int64        `json:"memory"`
 	TasksMax int          `json:"tasks_max"`
+	Allow    Allow        `json:"allow"`
 	Image    []byte       `json:"image,omitempty"` // SHA-256; none: the worker's own
 }
 
@@ -65,7 +66,7 @@ func runTask(programs []fanfold.Program, mux *storage.Mux) error {
 	marker := process.NewMarker()
 	return Main(context.Background(), process.TaskConn(), programs, MainConfig{
 		Name: setup.Worker, Slot: setup.Slot, Dir: setup.Dir, Image: setup.Image,
-		Storage: mux, Memory: setup.Memory, TasksMax: setup.TasksMax,
+		Allow: setup.Allow, Storage: mux, Memory: setup.Memory, TasksMax: setup.TasksMax,
 		Log: os.Stderr,
 		Mark: func(id fanfold.AttemptID, begin bool) {
 			if begin {

@@ -36,7 +36,7 @@ func version(t *testing.T, name string) *protocol.Start {
 // startImages starts an agent with one slot that may run any image, and its first process.
 func startImages(t *testing.T) (*host, *fake) {
 	t.Helper()
-	h := startAgent(t, worker.Config{Slots: 1, AllowImages: func(string) bool { return true }})
+	h := startAgent(t, worker.Config{Slots: 1, Allow: worker.AllowAny})
 	return h, h.process()
 }
 
@@ -94,7 +94,7 @@ func TestAgentReportsAnImageThatCannotRun(t *testing.T) {
 		{"another file", protocol.Start{Image: make([]byte, sha256.Size), Path: path}, "not the file"},
 		{"no program", protocol.Start{Image: sum[:], Path: path}, "exec format error"},
 	}
-	h := startAgent(t, worker.Config{Slots: 1, AllowImages: func(p string) bool { return p == path }})
+	h := startAgent(t, worker.Config{Slots: 1, Allow: worker.Allow{Paths: []string{path}}})
 	first := h.process()
 	for i, tt := range tests {
 		h.send(&tt.start)
@@ -109,9 +109,9 @@ func TestAgentReportsAnImageThatCannotRun(t *testing.T) {
 
 func TestSlotKeepsProcessesOfOtherImages(t *testing.T) {
 	h, first := startImages(t)
-	if h.hello.Processes != worker.DefaultProcessesMax {
+	if h.hello.Offer.Processes != worker.DefaultProcessesMax {
 		t.Errorf("the agent says that a slot may keep %d processes, want %d",
-			h.hello.Processes, worker.DefaultProcessesMax)
+			h.hello.Offer.Processes, worker.DefaultProcessesMax)
 	}
 	b := version(t, "b")
 	second := h.processOf(b)

@@ -33,6 +33,7 @@ type material struct {
 type inbox struct {
 	epoch    time.Time // when it was made
 	dir      string    // the worker's
+	allow    Allow
 	programs map[string]*fanfold.Program
 
 	mu       sync.Mutex           // guards what follows
@@ -64,10 +65,11 @@ type output struct {
 	dir  string // absolute
 }
 
-func newInbox(dir string, programs []fanfold.Program) *inbox {
+func newInbox(dir string, programs []fanfold.Program, allow Allow) *inbox {
 	in := &inbox{
 		epoch:    time.Now(),
 		dir:      dir,
+		allow:    allow,
 		programs: make(map[string]*fanfold.Program, len(programs)),
 		plans:    map[uint64]*plan{},
 		material: map[uint64]*material{},
@@ -81,7 +83,7 @@ func newInbox(dir string, programs []fanfold.Program) *inbox {
 }
 
 func (in *inbox) brief(b *protocol.Brief) error {
-	p, err := newPlan(b, in.programs)
+	p, err := newPlan(b, in.programs, &in.allow)
 	if err != nil {
 		return err
 	}

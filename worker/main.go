@@ -24,6 +24,7 @@ type MainConfig struct {
 	Slot     fanfold.Slot // index within the worker
 	Dir      string       // the worker's directory: paths on the wire are relative to it
 	Image    []byte       // SHA-256 of this binary; none: it is the worker's own
+	Allow    Allow        // what commands it may run
 	Storage  *storage.Mux // where inputs are read and outputs are written
 	Memory   int64        // bytes for an attempt's buffers when the job does not say; 0: DefaultMemory
 	TasksMax int          // attempts and calls after which Main retires; 0: no limit
@@ -57,7 +58,7 @@ func Main(ctx context.Context, c *protocol.Conn, programs []fanfold.Program, cfg
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in := newInbox(cfg.Dir, programs)
+	in := newInbox(cfg.Dir, programs, cfg.Allow)
 	x := newExecutor(ctx, c, in, cfg)
 	x.start()
 	var err error

@@ -22,7 +22,9 @@ type plan struct {
 }
 
 // newPlan makes the plan of a Brief; the error breaks the protocol.
-func newPlan(b *protocol.Brief, programs map[string]*fanfold.Program) (*plan, error) {
+func newPlan(
+	b *protocol.Brief, programs map[string]*fanfold.Program, allow *Allow,
+) (*plan, error) {
 	p := &plan{
 		handle:     b.Job,
 		job:        b.Spec.Job(),
@@ -39,7 +41,7 @@ func newPlan(b *protocol.Brief, programs map[string]*fanfold.Program) (*plan, er
 	if len(b.Open) > 0 {
 		p.open = newOpenJob(b)
 	}
-	if p.program, p.err = find(&p.job, programs); p.err == nil {
+	if p.program, p.err = find(&p.job, programs, allow); p.err == nil {
 		p.err = p.fits()
 	}
 	return p, nil
@@ -66,8 +68,13 @@ func (p *plan) passes() bool {
 }
 
 // find gives the program that a job names.
-func find(job *fanfold.Job, programs map[string]*fanfold.Program) (*fanfold.Program, error) {
+func find(
+	job *fanfold.Job, programs map[string]*fanfold.Program, allow *Allow,
+) (*fanfold.Program, error) {
 	if job.Program == fanfold.CommandProgram && job.Command != nil {
+		if err := allow.commands(job.Command); err != nil {
+			return nil, err
+		}
 		p, err := command.Program(*job.Command)
 		return &p, err
 	}

@@ -42,10 +42,12 @@ func (s *slot) launch(ctx context.Context, image process.Image, tasksMax int) (c
 	if cfg.Inside != nil {
 		return cfg.Inside.start(MainConfig{
 			Name: cfg.Name, Slot: s.index, Dir: dir, Memory: cfg.Memory, TasksMax: tasksMax,
+			Allow: cfg.Allow,
 		}), nil
 	}
 	setup := taskSetup{
 		Worker: cfg.Name, Slot: s.index, Dir: dir, Memory: cfg.Memory, TasksMax: tasksMax,
+		Allow: cfg.Allow,
 	}
 	if image.File != nil {
 		setup.Image = image.SHA256[:]
@@ -84,7 +86,7 @@ func (s *slot) attach(ctx context.Context, p child) {
 	attached := make(chan struct{})
 	go func() {
 		defer close(attached)
-		s.agent.cfg.Attach(s.index, p.Conn())
+		s.agent.attach(s.index, p.Conn())
 	}()
 	select {
 	case <-attached:

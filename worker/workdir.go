@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +23,9 @@ import (
 // in the root while it makes its directory or looks for those of dead ones.
 const lockName = "lock"
 
+// hostIDLen is how many bytes of the root's lock are its id.
+const hostIDLen = 26
+
 // agentDirName is what an agent names its directory: process id and 32 random bits. Nothing else
 // in the root is ever touched.
 var agentDirName = regexp.MustCompile(`^[1-9][0-9]*-[0-9a-f]{8}$`)
@@ -36,6 +40,7 @@ func DefaultRoot() string {
 // belonged to an agent that was killed.
 type workDir struct {
 	path string
+	host string // the id of root: agents that have the same see each other's files
 	lock *os.File
 }
 
@@ -55,13 +60,36 @@ func openWorkDir(root string, log hclog.Logger) (*workDir, error) {
 	}
 	dead := deadDirs(root)
 	d, err := makeWorkDir(root)
-	_ = gate.Close() // lets go of the lock: nothing was written
+	if err == nil {
+		d.host, err = hostID(gate)
+	}
+	err = errors.Join(err, gate.Close())
 	for _, old := range dead {
 		if err := errors.Join(process.Sweep(old.path), old.remove()); err != nil {
 			log.Warn("sweep what a dead agent left", "dir", old.path, "error", err)
 		}
 	}
+	if err != nil && d != nil {
+		err = errors.Join(err, d.remove())
+	}
 	return d, err
+}
+
+// hostID reads the id of a root from its lock, which is held; the first agent gives it one.
+func hostID(lock *os.File) (string, error) {
+	id := make([]byte, hostIDLen)
+	n, err := lock.ReadAt(id, 0)
+	if n == len(id) {
+		return string(id), nil
+	}
+	if !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read id of work directory: %w", err)
+	}
+	copy(id, rand.Text())
+	if _, err := lock.WriteAt(id, 0); err != nil {
+		return "", fmt.Errorf("write id of work directory: %w", err)
+	}
+	return string(id), nil
 }
 
 // makeRoot makes root, or checks that nobody but this user can change what is in it.
@@ -105,7 +133,7 @@ func makeWorkDir(root string) (*workDir, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(path))
 	}
-	return &workDir{path, lock}, nil
+	return &workDir{path: path, lock: lock}, nil
 }
 
 // deadDirs takes the locks of all directories in root whose agent has gone.
@@ -119,7 +147,7 @@ func deadDirs(root string) []*workDir {
 		path := filepath.Join(root, e.Name())
 		lock, err := lockFile(filepath.Join(path, lockName), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			dead = append(dead, &workDir{path, lock})
+			dead = append(dead, &workDir{path: path, lock: lock})
 		}
 	}
 	return dead

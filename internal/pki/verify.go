@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 )
 
@@ -50,6 +51,13 @@ func Peer(s tls.ConnectionState) (Subject, error) {
 		return Subject{}, ErrNoCertificate
 	}
 	return SubjectOf(s.PeerCertificates[0])
+}
+
+// Refused reports whether the other side ended TLS with an alert: it did not believe this side. A
+// client may learn of that only when it reads.
+func Refused(err error) bool {
+	var alert *net.OpError
+	return errors.As(err, &alert) && alert.Op == "remote error"
 }
 
 // verify checks a peer's certificate as a whole. A host of "" is not checked.
