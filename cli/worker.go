@@ -104,8 +104,11 @@ func (a *app) work(ctx context.Context, w workerFlags) error {
 			a.say("%s joined %s with %d slots\n", w.name, to.Address, w.slots)
 		},
 		Isolation: w.isolate.wanted(),
-		Ceiling:   worker.Ceiling{Memory: int64(w.taskMemory), Processes: w.taskProcesses},
-		Allow:     allow, Leave: leave, Product: product, Grace: endGrace, Log: a.logger().Named("worker"),
+		Ceiling: worker.Ceiling{
+			Memory: int64(w.taskMemory), Processes: w.taskProcesses,
+		},
+		Allow: allow, Leave: leave, Product: product, Grace: endGrace,
+		Log: a.logger().Named("worker"),
 	})
 	return client.Explain(err, to.TLS != nil)
 }

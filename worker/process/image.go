@@ -19,15 +19,16 @@ type Image struct {
 	SHA256 [sha256.Size]byte
 }
 
-// OpenImage opens the binary at path for execution and checks that its content has the hash; the
-// errors are of the kinds not-found, changed and input. The caller closes the Image after the last
-// Start with it.
+// OpenImage opens the binary at path for execution and checks that its content has the hash, and
+// that it is for this processor; the errors are of the kinds not-found, changed, unsupported and
+// input. The caller closes the Image after the last Start with it.
 func OpenImage(path string, sum [sha256.Size]byte) (Image, error) {
 	const op = "open program"
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // no wait at a FIFO
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return Image{}, fanfold.Errorf(fanfold.KindNotFound, op, "%w", err)
+		return Image{}, fanfold.Errorf(fanfold.KindNotFound, op,
+			"%w: each worker needs the program at the same path", err)
 	case err != nil:
 		return Image{}, fanfold.Errorf(fanfold.KindInput, op, "%w", err)
 	}
@@ -40,7 +41,9 @@ func OpenImage(path string, sum [sha256.Size]byte) (Image, error) {
 		e.Hint = "submit again with the binary that is there now"
 		err = e
 	default:
-		return Image{f, sum}, nil
+		if err = runsHere(f); err == nil {
+			return Image{f, sum}, nil
+		}
 	}
 	return Image{}, errors.Join(err, f.Close())
 }
