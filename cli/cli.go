@@ -163,7 +163,8 @@ func (a *app) program(name string) (fanfold.Program, error) {
 		names = append(names, p.Name)
 	}
 	err := fanfold.Errorf(fanfold.KindUnknown, "", "unknown job %q", name)
-	err.Hint = a.name + " run --help lists the jobs"
+	err.Hint = a.name + " run --help lists the jobs, " + a.name +
+		" stream --help those that take tasks"
 	if near := closest.Name(name, names); near != "" {
 		err.Hint = "did you mean " + near + "?"
 	}

@@ -74,12 +74,17 @@ func (a *app) secure(cfg *client.Config, roles []certRole) error {
 	return nil
 }
 
+// startHint says what to do without a coordinator.
+func (a *app) startHint() string {
+	return "start one with `" + a.name + " coordinator`, or name another with --coordinator"
+}
+
 // unreachable adds what to do to an error of connecting.
 func (a *app) unreachable(err error, address string) error {
 	switch e := asError(err); e.Kind {
 	case fanfold.KindUnreachable:
 		if e.Hint == "" {
-			e.Hint = "start one with `" + a.name + " coordinator`, or name another with --coordinator"
+			e.Hint = a.startHint()
 		}
 		if e.Op == "" {
 			e.Op = "connect to " + address

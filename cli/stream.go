@@ -137,7 +137,10 @@ func (a *app) spec(f *streamFlags, args []string) (client.StreamSpec, fanfold.Pr
 }
 
 func (a *app) stream(ctx context.Context, f *streamFlags, args []string) error {
-	if f.attach != "" {
+	switch {
+	case f.isLocal && (f.keep > 0 || f.attach != ""):
+		return usagef("read flags", "--keep and --attach are for a coordinator, not for --local")
+	case f.attach != "":
 		return a.resume(ctx, f, args)
 	}
 	spec, program, err := a.spec(f, args)
@@ -157,9 +160,14 @@ func (a *app) stream(ctx context.Context, f *streamFlags, args []string) error {
 		return err
 	}
 	spec.Image = hash[:]
-	return a.withClient(ctx, func(c *client.Client) error {
+	err = a.withClient(ctx, func(c *client.Client) error {
 		return a.feed(ctx, c, f, spec, program.Route)
 	})
+	if e := asError(err); err != nil && e.Hint == a.startHint() {
+		e.Hint += "; or run the tasks here with --local"
+		return e
+	}
+	return err
 }
 
 // withNode starts a coordinator in this process, and calls do with a client of it.

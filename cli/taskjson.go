@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/client"
 )
 
@@ -37,7 +38,9 @@ func parseTask(line []byte) (t client.Task, id []byte, err error) {
 		return t, nil, usagef("read task", "its %s is a %s, not a %s", wrong.Field, wrong.Value,
 			wrong.Type)
 	case err != nil:
-		return t, nil, usagef("read task", "it is no task as JSON: %w", err)
+		e := fanfold.Errorf(fanfold.KindUsage, "read task", "it is no task as JSON: %w", err)
+		e.Hint = `a task is an object such as {"payload": "hello", "id": 1}`
+		return t, nil, e
 	}
 	if len(bytes.TrimSpace(line[d.InputOffset():])) > 0 {
 		return t, nil, usagef("read task", "there is more than one JSON value: want one a line")

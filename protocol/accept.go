@@ -59,7 +59,9 @@ func Accept(ctx context.Context, c *Conn, cfg AcceptConfig) (Hello, Identity, er
 const magic = "fanfold"
 
 // forHumans answers a peer that sends text.
-const forHumans = "This port speaks fanfold's protocol. To run a job: fanfold submit JOB FILE...\n"
+const forHumans = "This port speaks fanfold's protocol.\n" +
+	"To run a job: fanfold submit JOB FILE...\n" +
+	"To send tasks, a line each: fanfold stream JOB\n"
 
 // after is what a peer of that role may send once it is in.
 func after(r Role) rules { return rules{control: ControlMax, bulk: BulkMax, from: 1 << r} }

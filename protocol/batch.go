@@ -107,11 +107,11 @@ var errText = errors.New("the peer sent text")
 // frameSize is the length of the frame that starts with b, its own four bytes counted; 0 while too
 // little of it is there. What is too long is refused here, before it is read.
 func (r *rules) frameSize(b []byte) (int, error) {
+	if r.greeting && len(b) > 0 && isText(b[:min(4, len(b))]) {
+		return 0, errText // no frame is so long that its first byte is not 0
+	}
 	if len(b) < 4 {
 		return 0, nil
-	}
-	if r.greeting && isText(b[:4]) {
-		return 0, errText
 	}
 	body := int(binary.BigEndian.Uint32(b))
 	most := max(r.control, r.bulk)

@@ -329,7 +329,9 @@ func TestHandshakeClientIsCareful(t *testing.T) {
 
 // TestHandshakeHuman checks what people see who connect by hand, or with a browser.
 func TestHandshakeHuman(t *testing.T) {
-	for _, text := range []string{"help\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n"} {
+	for _, text := range []string{
+		"help\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n", "hi\n", "\n",
+	} {
 		x, y := connected(t, "tcp", "127.0.0.1:0")
 		c := NewConn(y)
 		server := accept(t, c, serverConfig())
