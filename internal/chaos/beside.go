@@ -10,23 +10,26 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/client"
 )
 
 const (
 	pingEvery = 5 * time.Millisecond
+	workEvery = 20 * time.Millisecond
 	pingMax   = 2 * time.Second // p99, whatever else this machine does
 )
 
 // bystander is a client that has nothing to do with the fault: it asks small things all the time,
-// and has a small job run over and over.
+// and has a job of its own, with a small task every now and then.
 type bystander struct {
 	client *client.Client
 	cancel context.CancelFunc
 	all    sync.WaitGroup
 
 	pings []time.Duration // of the goroutine that pings, until stop
-	err   error           // of ping
+	tasks int             // answered, of the other goroutine
+	errs  [2]error        // of ping and work
 }
 
 // lookOn starts a bystander.
@@ -37,7 +40,8 @@ func (c *cluster) lookOn(ctx context.Context) (*bystander, error) {
 	}
 	b := &bystander{client: conn}
 	ctx, b.cancel = context.WithCancel(ctx)
-	b.all.Go(func() { b.err = b.ping(ctx) })
+	b.all.Go(func() { b.errs[0] = b.ping(ctx) })
+	b.all.Go(func() { b.errs[1] = b.work(ctx) })
 	return b, nil
 }
 
@@ -59,11 +63,32 @@ func (b *bystander) ping(ctx context.Context) error {
 	}
 }
 
+// work has a job of its own, all tasks of which must be answered rightly.
+func (b *bystander) work(ctx context.Context) (err error) {
+	spec := client.StreamSpec{Job: fanfold.Job{Program: "echo", Name: "bystander"}}
+	s, err := b.client.Open(context.WithoutCancel(ctx), spec)
+	if err != nil {
+		return fmt.Errorf("I10: open job: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	for ; ctx.Err() == nil; b.tasks++ {
+		text := fmt.Sprint("task ", b.tasks)
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		result, err := s.Call(call, client.Task{Data: []byte(text)})
+		cancel()
+		if err != nil || string(result.Data) != text {
+			return fmt.Errorf("I10: %s is %s, %q: %w", text, result.State, result.Data, err)
+		}
+		_ = rest(ctx, workEvery)
+	}
+	return nil
+}
+
 // stop gives what 99 of 100 pings took at most.
 func (b *bystander) stop() (p99 time.Duration, err error) {
 	b.cancel()
 	b.all.Wait()
-	err = errors.Join(b.err, b.client.Close())
+	err = errors.Join(b.errs[0], b.errs[1], b.client.Close())
 	if len(b.pings) == 0 {
 		return 0, err
 	}

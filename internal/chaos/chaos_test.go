@@ -44,7 +44,7 @@ func survives(t *testing.T, name string, only ...string) {
 	if len(only) > 0 {
 		kinds = slices.DeleteFunc(slices.Clone(kinds), func(j job) bool { return j.name != only[0] })
 	}
-	if why := f.cannot(theSite); why != "" {
+	if why := f.cannot(); why != "" {
 		t.Skipf("%s: %s", name, why)
 	}
 	r := newRun(f, pick(seed, kinds), seed)
@@ -71,6 +71,29 @@ func TestR45DiskFull(t *testing.T)        { survives(t, "disk-full") }
 func TestR45OutputFull(t *testing.T)      { survives(t, "output-full", "command") }
 func TestR51NoMixOfAttempts(t *testing.T) { survives(t, "kill-all-tasks", "dice") }
 func TestR45InodesOut(t *testing.T)       { survives(t, "inodes-out") }
+
+func TestR13KillWorker(t *testing.T)     { survives(t, "kill-worker") }
+func TestR16KillOneOfEight(t *testing.T) { survives(t, "kill-one-of-eight") }
+func TestR16KillHalf(t *testing.T)       { survives(t, "kill-half") }
+func TestX14LateWorker(t *testing.T)     { survives(t, "late-worker") }
+func TestR21DrainWorker(t *testing.T)    { survives(t, "drain-worker") }
+func TestR22WorkerReset(t *testing.T)    { survives(t, "worker-reset") }
+func TestR22WorkerCut(t *testing.T)      { survives(t, "worker-cut") }
+func TestR19WorkerFlip(t *testing.T)     { survives(t, "worker-flip") }
+func TestR25WorkerRepeat(t *testing.T)   { survives(t, "worker-repeat") }
+func TestR20WorkerStall(t *testing.T)    { survives(t, "worker-stall") }
+func TestR26WorkerSlow(t *testing.T)     { survives(t, "worker-slow") }
+func TestR26SlowNetwork(t *testing.T)    { survives(t, "slow-network") }
+
+// TestR22Leases has workers fall silent for longer than their lease, in all ways at once.
+func TestR22Leases(t *testing.T) {
+	for _, name := range []string{"partition", "mute", "deaf", "power-off", "stop-worker"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			survives(t, name)
+		})
+	}
+}
 
 // TestI12VacuousRunFails holds that a run in which nothing happens fails.
 func TestI12VacuousRunFails(t *testing.T) {

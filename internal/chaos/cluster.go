@@ -52,11 +52,11 @@ type cluster struct {
 
 // newCluster starts a cluster and waits until it serves.
 func (s *site) newCluster(ctx context.Context, set settings) (_ *cluster, err error) {
-	s.next++
+	number := strconv.FormatInt(s.next.Add(1), 10)
 	if set.workers == 0 {
 		set.slots = cmp.Or(set.slots, slotsOf)
 	}
-	c := &cluster{site: s, dir: filepath.Join(s.dir, strconv.Itoa(s.next))}
+	c := &cluster{site: s, dir: filepath.Join(s.dir, number)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
@@ -96,7 +96,7 @@ func mountSmall(dir string, bytes int64) error {
 func (c *cluster) startAll(set settings) (err error) {
 	at := host{address: loopback}
 	if set.network {
-		name := fmt.Sprintf("%s-%d", filepath.Base(c.site.dir), c.site.next)
+		name := filepath.Base(c.site.dir) + "-" + filepath.Base(c.dir)
 		if c.network, err = newNetwork(name, set.workers+1); err != nil {
 			return fmt.Errorf("make network: %w", err)
 		}

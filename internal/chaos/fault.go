@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os/exec"
 	"slices"
 
 	"github.com/fanfold/fanfold"
@@ -18,6 +17,7 @@ type fault struct {
 	jobs []string // that it is for; nil: all
 
 	severs bool     // the client loses its connection, and needs a reply that is kept
+	early  bool     // it is for what comes later in the job
 	alone  bool     // it leaves the cluster otherwise than it was
 	root   bool     // namespaces or file systems are needed
 	needs  settings // of the cluster
@@ -34,13 +34,10 @@ type fault struct {
 // faults are those that there are.
 var faults = slices.Concat(processFaults, linkFaults, hostFaults, workerFaults)
 
-// cannot says why the fault cannot be had on a site, or "".
-func (f *fault) cannot(s *site) string {
-	switch {
-	case f.root && !isRoot():
+// cannot says why the fault cannot be had here, or "".
+func (f *fault) cannot() string {
+	if f.root && !isRoot() {
 		return "it needs root"
-	case f.needs.workers > 0 && exec.Command(s.binary, "worker", "--help").Run() != nil:
-		return "this fanfold has no workers"
 	}
 	return ""
 }

@@ -27,23 +27,24 @@ func patient(j *fanfold.Job) { j.MaxAttempts = 100 }
 var hostFaults = []fault{
 	{
 		name: "disk-full", rows: "R45", what: "no room for intermediate data, for a while",
-		jobs: []string{"wordcount", "sort"}, root: true, needs: settings{disk: smallDisk},
-		adapt: patient,
+		jobs: []string{"wordcount", "sort"}, root: true, early: true,
+		needs: settings{disk: smallDisk}, adapt: patient,
 		strike: func(ctx context.Context, r *run) error {
 			return r.exhaustDisk(ctx, r.cluster.work(), fillBytes, fanfold.KindDisk)
 		},
 	},
 	{
 		name: "inodes-out", rows: "R45", what: "no further file for intermediate data, for a while",
-		jobs: []string{"wordcount", "sort"}, root: true, needs: settings{disk: smallDisk},
-		adapt: patient,
+		jobs: []string{"wordcount", "sort"}, root: true, early: true,
+		needs: settings{disk: smallDisk}, adapt: patient,
 		strike: func(ctx context.Context, r *run) error {
 			return r.exhaustDisk(ctx, r.cluster.work(), fillNodes, fanfold.KindDisk)
 		},
 	},
 	{
 		name: "output-full", rows: "R45", what: "no room for the output, for a while",
-		jobs: []string{"command", "dice"}, root: true, adapt: patient, before: smallOutput,
+		jobs: []string{"command", "dice"}, root: true, early: true,
+		adapt: patient, before: smallOutput,
 		strike: func(ctx context.Context, r *run) error {
 			dir := filepath.Dir(r.work.(*closedJob).spec.Output)
 			return r.exhaustDisk(ctx, dir, fillBytes, fanfold.KindDisk)

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/fanfold/fanfold/internal/faultproxy"
+	"github.com/fanfold/fanfold/internal/proctree"
 )
 
 // lease is after which time a silent worker is lost.
@@ -35,6 +37,8 @@ var workerFaults = []fault{
 		}),
 	workerFault("late-worker", "X14", "a worker joins in the middle of the job", settings{},
 		func(ctx context.Context, r *run) error { return r.joinLate(ctx) }),
+	workerFault("drain-worker", "R21", "a worker is drained, and comes back", settings{},
+		func(ctx context.Context, r *run) error { return r.drainWorker(ctx) }),
 	workerFault("partition", "R22", "a worker's cable is pulled, for longer than the lease",
 		settings{network: true}, func(ctx context.Context, r *run) error {
 			w := r.someWorker()
@@ -121,7 +125,7 @@ func (r *run) killWorkers(ctx context.Context, n int) error {
 
 // silence has nothing heard of a worker until it is lost, and then for a while.
 func (r *run) silence(ctx context.Context, w *worker, what string, begin, end func() error) error {
-	began := time.Now()
+	began, tasks := time.Now(), proctree.Descendants(w.pid())
 	if err := begin(); err != nil {
 		return fmt.Errorf("%s: %w", w.name, err)
 	}
@@ -129,6 +133,12 @@ func (r *run) silence(ctx context.Context, w *worker, what string, begin, end fu
 	after := time.Since(began)
 	if err == nil {
 		err = rest(ctx, time.Duration(r.rng.IntN(int(2*time.Second))))
+	}
+	state, _ := statusOf(w.pid(), "State") // none: it was killed
+	for _, pid := range tasks {
+		if syscall.Kill(pid, 0) == nil && !strings.HasPrefix(state, "T") {
+			err = errors.Join(err, fmt.Errorf("R22: process %d outlives the lease of %s", pid, w.name))
+		}
 	}
 	if err := errors.Join(err, end()); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -155,6 +165,34 @@ func (r *run) powerOff(ctx context.Context) error {
 			}
 			return w.start()
 		})
+}
+
+// drainWorker drains a worker, from which no attempt may fail.
+func (r *run) drainWorker(ctx context.Context) error {
+	w := r.someWorker()
+	drain, err := r.site.start(host{}, "drain", "worker", "drain", w.name, "--state-dir", r.state())
+	if err != nil {
+		return err
+	}
+	for _, p := range []*process{drain, w.process} {
+		select {
+		case <-p.ended:
+		case <-time.After(patience):
+			return fmt.Errorf("I8: %s does not end:\n%s\n%s", p.name, &p.log, &w.log)
+		}
+		if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+			return fmt.Errorf("%s ended with %d:\n%s", p.name, code, &p.log)
+		}
+	}
+	info, err := r.client.Job(ctx, r.work.id())
+	if n := detours(&info); err != nil || n > 0 {
+		return fmt.Errorf("R21: %d attempts have failed of a drain: %w", n, err)
+	}
+	r.saw("%s is drained", w.name)
+	if err := w.start(); err != nil {
+		return err
+	}
+	return r.awaitWorkers(ctx, len(r.workers))
 }
 
 // joinLate has a further worker join.

@@ -125,7 +125,7 @@ func strikeAll(
 	answers := map[string][]time.Duration{} // by fault: the slowest of each run
 	for i := range o.runs * len(faults) {
 		f, seed := &faults[i%len(faults)], o.seed+uint64(i)
-		if why := f.cannot(s); why != "" {
+		if why := f.cannot(); why != "" {
 			fmt.Fprintf(out, "%-18s left out: %s\n", f.name, why)
 			continue
 		}

@@ -87,7 +87,11 @@ func (r *run) strike(ctx context.Context) error {
 	if err := r.work.start(ctx, r.reach); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
-	if err := r.awaitPart(ctx, 0.1+0.5*r.rng.Float64()); err != nil {
+	part := 0.1 + 0.5*r.rng.Float64()
+	if r.fault.early {
+		part = 0.02
+	}
+	if err := r.awaitPart(ctx, part); err != nil {
 		return fmt.Errorf("before the fault: %w", err)
 	}
 	if err := r.fault.strike(ctx, r); err != nil {

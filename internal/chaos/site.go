@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,10 +28,10 @@ const markVariable = "FANFOLD_CHAOS"
 // site is the folder in which a driver has all that it makes.
 type site struct {
 	dir    string
-	binary string      // the command fanfold
-	keeper *pki.Keeper // has the driver's certificate
-	lock   *os.File    // held while the driver lives
-	next   int         // number of the next cluster
+	binary string       // the command fanfold
+	keeper *pki.Keeper  // has the driver's certificate
+	lock   *os.File     // held while the driver lives
+	next   atomic.Int64 // number of the last cluster
 }
 
 // newSite removes what drivers have left that were killed, and makes a folder with the command,

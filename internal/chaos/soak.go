@@ -44,7 +44,7 @@ func (s *site) soak(
 	ctx context.Context, o options, faults []fault, jobs []job, out io.Writer,
 ) (err error) {
 	fit := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool {
-		return f.cannot(s) != "" || f.alone
+		return f.cannot() != "" || f.alone
 	})
 	if len(fit) == 0 {
 		return errors.New("none of these faults can be had here")
