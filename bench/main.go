@@ -42,6 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.SetOutput(stderr)
 	runs := fs.Int("runs", r.runs, "measured `rounds`, after one to warm up")
 	cache := fs.String("cache", defaultCache(), "`folder` in which inputs are kept from run to run")
+	only := fs.String("only", "", "only they compete whose names contain one of these `words`")
 	asJSON := fs.Bool("json", false, "print every sample as JSON")
 	asMarkdown := fs.Bool("markdown", false, "print a table for docs/performance.md")
 	prepare := r.flags(fs)
@@ -61,6 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case *asMarkdown:
 		form = writeMarkdown
 	}
+	prepare = prepare.only(*only)
 	if err := measureRow(ctx, prepare, *runs, *cache, stderr, func(rep report) error {
 		rep.Command = commandLine(args)
 		return form(stdout, rep)

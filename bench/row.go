@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"flag"
+	"slices"
+	"strings"
 )
 
 // row is a row of the table of what Fanfold must reach; each has a file of its own.
@@ -64,5 +66,24 @@ func one(prepare func(context.Context, *workshop) (contest, error)) preparer {
 	return func(ctx context.Context, b *workshop) ([]contest, error) {
 		c, err := prepare(ctx, b)
 		return []contest{c}, err
+	}
+}
+
+// only leaves out the contestants whose names contain none of the words between commas; "" leaves
+// out none.
+func (p preparer) only(words string) preparer {
+	return func(ctx context.Context, b *workshop) ([]contest, error) {
+		contests, err := p(ctx, b)
+		for _, c := range contests {
+			for i := range c.contestants {
+				wanted := func(word string) bool {
+					return strings.Contains(c.contestants[i].name, word)
+				}
+				if !slices.ContainsFunc(strings.Split(words, ","), wanted) {
+					c.contestants[i].missing = "left out of this run"
+				}
+			}
+		}
+		return contests, err
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 )
@@ -39,5 +40,26 @@ func TestRowsOfTheDataPlane(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestOnly(t *testing.T) {
+	all := one(func(context.Context, *workshop) (contest, error) {
+		return contest{contestants: []contestant{{name: "ours"}, {name: "a | b"}, {name: "b"}}}, nil
+	})
+	for words, want := range map[string]int{"": 3, "ours": 1, "ours,a |": 2, "none": 0} {
+		contests, err := all.only(words)(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, c := range contests[0].contestants {
+			if c.missing == "" {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("only %q: %d compete, want %d", words, n, want)
+		}
 	}
 }
