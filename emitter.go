@@ -19,18 +19,21 @@ const batchBytesMax = 256 << 10
 // batchBytesKept is how much a queue holds on to after records that were larger than it.
 const batchBytesKept = 4 * batchBytesMax
 
-// Batch is the queue between user code and a Sink: structure of arrays, Len entries. Entry i has
-// the key's first 16 bytes, zero-padded and little-endian, in K0[i] and K1[i].
+// Batch is the queue between user code and a Sink: structure of arrays, Len entries. A key of up to
+// HeadLen bytes is in Head alone.
 type Batch struct {
 	Len    int
-	K0, K1 [BatchLen]uint64
-	Hash   [BatchLen]uint64 // of the key: for tables, not for partitions
-	N      [BatchLen]int64  // the number given to Add
-	Off    [BatchLen]uint32 // in Bytes: the whole key, and behind it the value
+	Head   [BatchLen][HeadLen]byte // the key's first bytes, and zeros behind a shorter one
+	Hash   [BatchLen]uint64        // of the key: for tables, not for partitions
+	N      [BatchLen]int64         // the number given to Add
+	Off    [BatchLen]uint32        // in Bytes: a key longer than Head, and behind it the value
 	KeyLen [BatchLen]uint32
 	ValLen [BatchLen]uint32 // or Number, or NoValue
 	Bytes  []byte
 }
+
+// HeadLen is how many bytes of a key are in Batch.Head.
+const HeadLen = 16
 
 // What Batch.ValLen says of an entry that has no value bytes.
 const (
@@ -40,8 +43,17 @@ const (
 
 // Key is the key of entry i. Like Value, it is valid until the Sink returns.
 func (b *Batch) Key(i int) []byte {
-	off := b.Off[i]
-	return b.Bytes[off : off+b.KeyLen[i]]
+	n := b.KeyLen[i]
+	if n <= HeadLen {
+		return b.Head[i][:n:n]
+	}
+	return b.Bytes[b.Off[i]:][:n:n]
+}
+
+// HeadWords is the head of a key as two little-endian words.
+func (b *Batch) HeadWords(i int) (k0, k1 uint64) {
+	h := &b.Head[i]
+	return binary.LittleEndian.Uint64(h[:8]), binary.LittleEndian.Uint64(h[8:])
 }
 
 // Value is the value of entry i, which came from Emit: nil where there is none.
@@ -52,7 +64,10 @@ func (b *Batch) Value(i int) []byte {
 	case b.ValLen[i] == 0: // not nil, although Bytes may be
 		return []byte{}
 	}
-	off := b.Off[i] + b.KeyLen[i]
+	off := b.Off[i]
+	if b.KeyLen[i] > HeadLen {
+		off += b.KeyLen[i]
+	}
 	return b.Bytes[off : off+b.ValLen[i]]
 }
 
@@ -139,30 +154,23 @@ func (e *Emitter) Err() error { return e.err }
 // put queues a key and returns its entry.
 func (e *Emitter) put(key []byte) int {
 	k0, k1 := keyWords(key)
-	if len(key) <= shortKey {
-		return e.putShort(k0, k1, len(key))
+	i := e.putShort(k0, k1, len(key))
+	if len(key) > HeadLen {
+		e.b.Hash[i] = HashKey(k0, k1, key)
+		e.b.Bytes = append(e.b.Bytes, key...)
 	}
-	b := e.b
-	i := b.Len
-	b.K0[i], b.K1[i], b.Hash[i] = k0, k1, HashKey(k0, k1, key)
-	b.Off[i], b.KeyLen[i] = uint32(len(b.Bytes)), uint32(len(key))
-	b.Bytes = append(b.Bytes, key...)
 	return i
 }
 
-// putShort is put of a key that k0 and k1 hold: two stores are less than a copy.
+// putShort is put of a key that k0 and k1 hold.
 func (e *Emitter) putShort(k0, k1 uint64, size int) int {
 	b := e.b
-	i, off := b.Len, len(b.Bytes)
-	if cap(b.Bytes)-off < shortKey {
-		b.Bytes = append(b.Bytes, make([]byte, BatchLen*shortKey)...)
-	}
-	room := b.Bytes[off : off+shortKey]
-	binary.LittleEndian.PutUint64(room, k0)
-	binary.LittleEndian.PutUint64(room[8:], k1)
-	b.Bytes = b.Bytes[:off+size]
-	b.K0[i], b.K1[i], b.Hash[i] = k0, k1, mix(k0, k1^uint64(size))
-	b.Off[i], b.KeyLen[i] = uint32(off), uint32(size)
+	i := b.Len
+	h := &b.Head[i]
+	binary.LittleEndian.PutUint64(h[:8], k0)
+	binary.LittleEndian.PutUint64(h[8:], k1)
+	b.Hash[i] = mix(k0, k1^uint64(size))
+	b.Off[i], b.KeyLen[i] = uint32(len(b.Bytes)), uint32(size)
 	return i
 }
 
@@ -191,10 +199,10 @@ func (e *Emitter) tooLarge(key, value []byte) {
 	}
 }
 
-// HashKey is Batch.Hash of a key whose K0 and K1 are k0 and k1: a table that grows needs it again.
+// HashKey is Batch.Hash of a key whose HeadWords are k0 and k1: a table that grows needs it again.
 func HashKey(k0, k1 uint64, key []byte) uint64 {
 	h := mix(k0, k1^uint64(len(key)))
-	if len(key) <= shortKey {
+	if len(key) <= HeadLen {
 		return h
 	}
 	return hashRest(h, key)

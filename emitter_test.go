@@ -42,7 +42,8 @@ func (r *recorder) Flush(b *fanfold.Batch) error {
 			e.number, e.n = true, b.N[i]
 		}
 		r.entries = append(r.entries, e)
-		r.words = append(r.words, [2]uint64{b.K0[i], b.K1[i]})
+		k0, k1 := b.HeadWords(i)
+		r.words = append(r.words, [2]uint64{k0, k1})
 	}
 	return r.err
 }

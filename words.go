@@ -9,15 +9,12 @@ const (
 	// wordsStep is how many bytes AddWords looks at in one go: one for each bit of a mask.
 	wordsStep = 64
 
-	// shortKey is the length up to which a key is in Batch.K0 and K1 alone.
-	shortKey = 16
-
 	// gather, times a word that spaces made, has its top bits in the top byte.
 	gather = 0x0002040810204081
 )
 
 // shortMasks[n] cuts the first 16 bytes of a longer text to n, as two little-endian words.
-var shortMasks = func() (m [shortKey + 1][2]uint64) {
+var shortMasks = func() (m [HeadLen + 1][2]uint64) {
 	for n := range m {
 		m[n][0] = 1<<(8*min(n, 8)) - 1
 		m[n][1] = 1<<(8*max(n-8, 0)) - 1
@@ -29,7 +26,7 @@ var shortMasks = func() (m [shortKey + 1][2]uint64) {
 // it looks for white space in 64 bytes at a time. The text may be reused after the call.
 func (e *Emitter) AddWords(text []byte, n int64) {
 	start := 0 // of the next word, or of white space before it
-	for at := 0; at+wordsStep+shortKey <= len(text); at += wordsStep {
+	for at := 0; at+wordsStep+HeadLen <= len(text); at += wordsStep {
 		step := text[at : at+wordsStep]
 		var found uint64 // bit i: byte i is white space
 		for i := range wordsStep / 8 {
@@ -38,11 +35,11 @@ func (e *Emitter) AddWords(text []byte, n int64) {
 		for ; found != 0; found &= found - 1 {
 			end := at + bits.TrailingZeros64(found)
 			switch size := end - start; {
-			case size > shortKey:
+			case size > HeadLen:
 				e.Add(text[start:end], n)
 			case size > 0:
 				m := &shortMasks[size]
-				first := text[start : start+shortKey]
+				first := text[start : start+HeadLen]
 				k0 := binary.LittleEndian.Uint64(first) & m[0]
 				k1 := binary.LittleEndian.Uint64(first[8:]) & m[1]
 				e.addShort(k0, k1, size, n)

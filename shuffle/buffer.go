@@ -2,7 +2,7 @@ package shuffle
 
 import (
 	"bytes"
-	"math/bits"
+	"encoding/binary"
 	"strconv"
 
 	"github.com/fanfold/fanfold"
@@ -67,7 +67,8 @@ func (b *buffer) Flush(batch *fanfold.Batch) error {
 		var value []byte
 		value, b.text = batchValue(batch, i, b.text)
 		part := uint32(b.c.partition(key))
-		if err := b.add(part, bits.ReverseBytes64(batch.K0[i]), key, value); err != nil {
+		prefix := binary.BigEndian.Uint64(batch.Head[i][:8])
+		if err := b.add(part, prefix, key, value); err != nil {
 			return err
 		}
 	}

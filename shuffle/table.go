@@ -28,7 +28,7 @@ type table struct {
 	text   []byte // scratch
 }
 
-// slot is one group. Keys are as in fanfold.Batch.
+// slot is one group. Its key is as in fanfold.Batch.
 type slot struct {
 	k0, k1 uint64
 	n      int64  // the number; First: the length of the value + 1, or 0 where there is none
@@ -42,7 +42,7 @@ const retired = 1 << 31
 const (
 	slotBytes = 32
 	slotsMin  = 128
-	inlineKey = 16 // bytes of a key in its slot
+	inlineKey = fanfold.HeadLen // bytes of a key in its slot
 
 	// tableArenaBits is the size of a slot's ref: the arena of a table has 4 GiB at most.
 	tableArenaBits = 32
@@ -103,13 +103,15 @@ func allNumbers(b *fanfold.Batch) error {
 
 // has reports whether a slot is that of entry i, whose key is short.
 func (s *slot) has(b *fanfold.Batch, i int) bool {
+	k0, k1 := b.HeadWords(i)
 	size := b.KeyLen[i] + 1
-	return s.k0 == b.K0[i] && s.k1 == b.K1[i] && s.size == size && size <= inlineKey+1
+	return s.k0 == k0 && s.k1 == k1 && s.size == size && size <= inlineKey+1
 }
 
 // lookup gives the slot of entry i, or nil.
 func (t *table) lookup(b *fanfold.Batch, i int) *slot {
-	k0, k1, size := b.K0[i], b.K1[i], b.KeyLen[i]+1
+	k0, k1 := b.HeadWords(i)
+	size := b.KeyLen[i] + 1
 	for j := b.Hash[i] & t.mask; ; j = t.after(j, b.Hash[i]) {
 		s := &t.slots[j]
 		if s.size == size && s.k0 == k0 && s.k1 == k1 &&
@@ -165,7 +167,8 @@ func (t *table) insert(b *fanfold.Batch, i int) error {
 		return err
 	}
 	s := t.freeSlot(b.Hash[i])
-	*s = slot{k0: b.K0[i], k1: b.K1[i], n: n, size: b.KeyLen[i] + 1}
+	k0, k1 := b.HeadWords(i)
+	*s = slot{k0: k0, k1: k1, n: n, size: b.KeyLen[i] + 1}
 	t.used++
 	if need > 0 {
 		ref, room := t.arena.alloc(need)
