@@ -24,7 +24,8 @@ type cluster struct {
 	behave behaviour      // of processes of workers that join from now on; nil: inline
 	all    sync.WaitGroup // connections
 
-	processes uint32 // that a slot of workers that join from now on keeps
+	processes uint32   // that a slot of workers that join from now on keeps
+	labels    []string // of these
 }
 
 // wordInfo is what is known of the programs that fake processes run.

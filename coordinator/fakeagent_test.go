@@ -53,7 +53,8 @@ func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
 		logs: map[string]string{}, broken: map[string]bool{},
 	}
 	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name, Dir: "/none", PID: 1,
-		Offer: protocol.Offer{Processes: c.processes},
+		Host: "at-" + name,
+		Offer: protocol.Offer{Processes: c.processes, Labels: c.labels},
 	}
 	for i := range slots {
 		hello.Slots = append(hello.Slots, uint32(i))

@@ -166,7 +166,9 @@ func (o *owner) feedJob(j *job) {
 	}
 	n := min(feedMax, len(f.todo))
 	for _, i := range f.todo[:n] {
-		o.step(scheduler.Command{Kind: scheduler.Submit, Job: j.sched, Tag: uint64(i)})
+		o.step(scheduler.Command{
+			Kind: scheduler.Submit, Job: j.sched, Tag: uint64(i), Worker: o.near(j.splits[i].hosts, i),
+		})
 	}
 	if f.todo = f.todo[n:]; len(f.todo) > 0 {
 		o.feeding = append(o.feeding, j)

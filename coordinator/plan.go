@@ -28,6 +28,7 @@ type split struct {
 	ranges []fanfold.Range
 	inline *stretch // nil: ranges
 	bytes  int64
+	hosts  []string // that have the first range near; a hint
 }
 
 // plan is what became of a list of inputs. Its splits are in the order of the inputs, which is the
@@ -234,7 +235,9 @@ func (c *cutter) join(in input, from, to int64) {
 		Name: in.Name, Offset: from, Length: to - from, Codec: in.codec,
 		Size: in.Size, ModTime: in.ModTime, Tag: in.Tag,
 	})
-	c.open.bytes += to - from
+	if c.open.bytes += to - from; len(c.open.ranges) == 1 {
+		c.open.hosts = in.Hosts
+	}
 	c.cost += to - from + fileCost
 	c.names -= len(in.Name)
 }

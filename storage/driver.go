@@ -14,6 +14,9 @@ type Info struct {
 	ModTime int64  // nanoseconds since 1970
 	Tag     string // device and inode of a file, the entity tag of an object
 	Folder  bool   // only from Stat: a folder, whose other fields but Name mean nothing
+
+	// Hosts have the bytes near, from List: their names as workers give them. It is a hint.
+	Hosts []string
 }
 
 // Same reports whether two Infos describe the same bytes, whatever the names they were found by.
