@@ -53,7 +53,7 @@ func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
 		logs: map[string]string{}, broken: map[string]bool{},
 	}
 	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name, Dir: "/none", PID: 1,
-		Host: "at-" + name,
+		Host:  "at-" + name,
 		Offer: protocol.Offer{Processes: c.processes, Labels: c.labels},
 	}
 	for i := range slots {

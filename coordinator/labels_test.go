@@ -31,7 +31,8 @@ func TestLabelsSayWhereAJobRuns(t *testing.T) {
 		var first, second atomic.Int32
 		c.agent.set(func(a *fakeAgent) { a.behave = counting(&first, inline) })
 		cl := c.client("ann")
-		job := fanfold.Job{Program: "words", Labels: []string{"rack=7", "worker=w2"}, Reducers: 3, SplitSize: 2}
+		job := fanfold.Job{Program: "words", Reducers: 3, SplitSize: 2}
+		job.Labels = []string{"rack=7", "worker=w2"}
 		r := c.submit(cl, job, "a\nb\na\n")
 		pass(time.Second)
 		var status string
