@@ -18,6 +18,9 @@ type RecordsConfig struct {
 	// Skew is the share of the records, 0 to 1, that have one and the same key. The keys of the
 	// others are spread evenly.
 	Skew float64
+	// Common is how many bytes, of the ten of a key, all keys begin with alike. It is for sorts that
+	// look at the first bytes of keys.
+	Common int
 }
 
 // hotKey is the key that skewed records share.
@@ -36,8 +39,10 @@ func Records(w io.Writer, c RecordsConfig) error {
 			isHot := random.Uint64()>>32 < hot
 			high, low := random.Uint64(), random.Uint64()
 			buf = appendRecord(buf, number, high, low)
+			key := buf[len(buf)-RecordBytes:][:KeyBytes]
+			copy(key, hotKey[:c.Common])
 			if isHot {
-				copy(buf[len(buf)-RecordBytes:], hotKey)
+				copy(key, hotKey)
 			}
 		}
 		if _, err := w.Write(buf); err != nil {
