@@ -54,16 +54,22 @@ const CommandProgram = "command"
 // never a shell line. Mapper may be empty: lines are records. Either Reducer or Aggregate, or none.
 type Command struct {
 	Mapper, Combiner, Reducer []string
-	Aggregate                 string   // count, sum, min, max, first or distinct
-	Separator                 string   // between key and value, and between key fields; default TAB
-	KeyFields                 int      // number of fields that make the key; default 1
-	Env                       []string // name=value added to the command's environment
-	Feed                      Feed     // of an open job: how Mapper is given its tasks
+	Aggregate                 string // see Aggregates
+	Separator                 string // between key and value, and between key fields; default TAB
+	KeyFields                 int    // number of fields that make the key; default 1
+	// SortKeys order the lines of a key for Reducer, each as option -k of sort(1) has it, with
+	// Separator between fields; none: the lines come in the order of the inputs.
+	SortKeys []string
+	Env      []string // name=value added to the command's environment
+	Feed     Feed     // of an open job: how Mapper is given its tasks
 	// Dir is where the commands run, so that relative names in them mean what they mean to whoever
 	// submits: the client's working directory. Where a worker does not have it, or it is "", the
 	// attempt's scratch directory.
 	Dir string
 }
+
+// Aggregates are the names for Command.Aggregate; top is followed by a colon and how many: top:10.
+var Aggregates = []string{"count", "sum", "min", "max", "first", "distinct", "avg", "top"}
 
 // Feed says how a command that is the handler of an open job is given its tasks, which are lines.
 type Feed uint8

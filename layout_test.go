@@ -27,7 +27,8 @@ var layout = []struct {
 	{"storage/filestore", ". storage", "a driver knows its interface only"},
 	{"storage/memstore", ". storage", "a driver knows its interface only"},
 	{"storage/storagetest", ". storage", "a suite for every driver depends on none"},
-	{"jobs", ".", "a built-in job has what a user's program has"},
+	{"aggregate", ".", "it is a part of the vocabulary that needs a library"},
+	{"jobs", ". aggregate", "a built-in job has what a user's program has"},
 	{"coordinator/scheduler", ".", "it decides on values: no wire, no file, no process"},
 	{"coordinator/journal", ".", "records are opaque to it"},
 	{"coordinator/journal/journaltest", ". coordinator/journal",
@@ -40,17 +41,19 @@ var layout = []struct {
 	{"reducer", ". shuffle storage", "a reduce task is a function of files"},
 	{"client", ". protocol", "a client sees the system through the wire only"},
 	{"worker/process", ". protocol", "supervision does not depend on what a process does"},
-	{"worker/command", ". format", "a command is a program like any other"},
+	{"worker/command", ". format aggregate", "a command is a program like any other"},
 	{"coordinator", ". protocol storage format coordinator/scheduler coordinator/journal",
 		"the control plane never touches records: it lists, stats and promotes"},
-	{"worker", ". protocol storage format shuffle mapper reducer worker/process worker/command",
+	{"worker", ". protocol storage format shuffle mapper reducer worker/process " +
+		"worker/command aggregate",
 		"a worker knows its coordinator through the wire only"},
 	{"fanfoldtest", ". protocol storage storage/filestore format shuffle mapper reducer client " +
 		"coordinator coordinator/scheduler coordinator/journal " +
-		"worker worker/process worker/command", "the test kit is the system without its commands"},
+		"worker worker/process worker/command aggregate",
+		"the test kit is the system without its commands"},
 	{"cli", ". protocol storage storage/filestore format shuffle mapper reducer client " +
 		"coordinator coordinator/scheduler coordinator/journal " +
-		"worker worker/process worker/command", "a user's binary has its own jobs"},
+		"worker worker/process worker/command aggregate", "a user's binary has its own jobs"},
 	{"cmd/fanfold", "*", "main ties everything together"},
 	{"bench/", "*", "it measures everything"},
 }
@@ -167,8 +170,8 @@ func checkOutside(t *testing.T, folder string, p listed) {
 // TestFolders holds the folders at the top, so that a new one is a decision and no accident.
 func TestFolders(t *testing.T) {
 	want := []string{
-		"bench", "cli", "client", "cmd", "coordinator", "docs", "fanfoldtest", "format", "internal",
-		"jobs", "mapper", "protocol", "reducer", "shuffle", "storage", "testdata", "worker",
+		"aggregate", "bench", "cli", "client", "cmd", "coordinator", "docs", "fanfoldtest", "format",
+		"internal", "jobs", "mapper", "protocol", "reducer", "shuffle", "storage", "testdata", "worker",
 	}
 	entries, err := os.ReadDir(".")
 	if err != nil {

@@ -15,6 +15,10 @@ type Program struct {
 	// stays nil.
 	Fold Fold
 
+	// Aggregate is an aggregation that is no Fold, applied likewise; see package aggregate. The
+	// values are those of Emitter.Emit, or numbers of Emitter.Add as decimal text.
+	Aggregate func(*Task) (Aggregator, error)
+
 	// Combine, if set, pre-reduces at the map side. It runs zero or more times on any subset of a
 	// key's values, must emit only the key it was given, and must not change the result. Unlike the
 	// others, it makes a value for each of these times; one that holds records back has Close.
@@ -49,9 +53,14 @@ type Program struct {
 	// Ranges makes partitions ranges of the keys, cut where a sample of all keys says, instead of by
 	// hash: so the outputs of the reduces, one behind the other, are in the order of the keys.
 	Ranges bool
-	// OneForOne says that Reduce emits one record for each value, in the order of the values: then of
-	// a job with Top, and one partition or Ranges, only the first Top records leave a mapper.
-	OneForOne bool
+
+	// Records says that the keys of the output are records of the input: in a text, they are followed
+	// by what ends a record there, nothing if those are of a fixed size.
+	Records bool
+	// Show, if set, gives what the output shows of a record of the last stage, be it a part of its
+	// key: a program without Reduce may order records by keys of which that is not to be seen. It is
+	// called by one goroutine of an attempt, and what it gives may point into its arguments.
+	Show func(key, value []byte) (k, v []byte)
 
 	// Reducers is the number of partitions when the job does not say; 0: one per slot.
 	Reducers int

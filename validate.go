@@ -33,7 +33,7 @@ func (p *Program) Validate() error {
 
 // wrong says what does not fit, or "".
 func (p *Program) wrong() string {
-	reduces := p.Reduce != nil || p.Fold != NoFold
+	reduces := p.Reduce != nil || p.folds()
 	switch {
 	case !isName(p.Name):
 		return "a name is letters, digits, '-', '_' and '.', 64 at most"
@@ -43,14 +43,14 @@ func (p *Program) wrong() string {
 		return "it has neither Map nor Handle"
 	case p.Reduce != nil && p.Fold != NoFold:
 		return "it has both Reduce and Fold: one of them is too many"
+	case p.Aggregate != nil && (p.Reduce != nil || p.Fold != NoFold || p.Combine != nil):
+		return "it has Aggregate and Reduce, Fold or Combine: one of them is too many"
 	case p.Combine != nil && !reduces:
 		return "it has Combine without Reduce or Fold"
 	case p.Group != nil && (p.Reduce == nil || p.Combine != nil || p.Ranges):
 		return "it has Group without Reduce, or with Combine or Ranges"
-	case (p.Ranges || p.OneForOne) && !reduces:
-		return "it has Ranges or OneForOne without Reduce or Fold"
-	case p.OneForOne && (p.Reduce == nil || p.Combine != nil):
-		return "it is OneForOne with Fold or Combine"
+	case p.Ranges && !reduces:
+		return "it has Ranges without Reduce or Fold"
 	case p.Reducers < 0:
 		return "Reducers is below zero"
 	}
@@ -88,3 +88,6 @@ func isName(s string) bool {
 			c != '-' && c != '_' && c != '.'
 	}) < 0
 }
+
+// folds reports whether values are folded without a reducer.
+func (p *Program) folds() bool { return p.Fold != NoFold || p.Aggregate != nil }

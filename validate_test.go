@@ -13,13 +13,10 @@ func TestValidateOrder(t *testing.T) {
 		program Program
 		want    string // in the error; "": there is none
 	}{
-		{Program{Reduce: reducer, Ranges: true, OneForOne: true}, ""},
+		{Program{Reduce: reducer, Ranges: true}, ""},
 		{Program{Fold: Sum, Ranges: true}, ""},
 		{Program{Reduce: reducer, Group: KeyTextLen}, ""},
-		{Program{Ranges: true}, "Ranges or OneForOne without Reduce"},
-		{Program{OneForOne: true}, "Ranges or OneForOne without Reduce"},
-		{Program{Fold: Sum, OneForOne: true}, "OneForOne with Fold"},
-		{Program{Reduce: reducer, Combine: reducer, OneForOne: true}, "OneForOne with Fold or Combine"},
+		{Program{Ranges: true}, "Ranges without Reduce"},
 		{Program{Group: KeyTextLen}, "Group without Reduce"},
 		{Program{Fold: Sum, Group: KeyTextLen}, "Group without Reduce"},
 		{Program{Reduce: reducer, Combine: reducer, Group: KeyTextLen}, "with Combine"},

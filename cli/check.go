@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -15,10 +14,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 )
 
 func (a *app) checkCommand() *cobra.Command {
 	var params []string
+	var reading fanfold.Reading
 	var sumOnly bool
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…",
@@ -30,8 +31,10 @@ func (a *app) checkCommand() *cobra.Command {
 			"output of a sort. The first record that is\nout of order ends the command with exit code 1.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c := &check{unordered: sumOnly}
-			if len(params) > 0 {
+			c := &check{unordered: sumOnly, reading: reading}
+			if how, err := format.Of(reading); err != nil {
+				return err
+			} else if len(params) > 0 || how.Keyed && !sumOnly {
 				if err := a.checkKeys(cmd.Context(), c, params); err != nil {
 					return err
 				}
@@ -41,7 +44,8 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVarP(&params, "param", "p", nil,
 		"`key=value` as for the job sort, repeatable")
-	cmd.Flags().BoolVar(&sumOnly, "sum", false, "only count and sum: the lines are in no order")
+	registerReading(cmd.Flags(), &reading)
+	cmd.Flags().BoolVar(&sumOnly, "sum", false, "only count and sum: the records are in no order")
 	return cmd
 }
 
@@ -109,75 +113,93 @@ func (a *app) checkInputs(ctx context.Context, c *check, name string) error {
 
 // check is what is known of the lines so far. It is the sink of the emitter that it has for keys.
 type check struct {
+	reading   fanfold.Reading
+	pick      format.Picker // of the file being read
 	unordered bool
-	mapper    fanfold.Mapper // nil: lines are their own keys
+	mapper    fanfold.Mapper // nil: records are their own keys
 	emit      *fanfold.Emitter
 
 	files      []checkedFile
-	read       int64 // lines
-	compared   int64 // lines or their keys
+	read       int64 // records
+	compared   int64 // records or their keys
 	last       []byte
 	duplicates int64
-	high, low  uint64 // the sum of the XXH64 of all lines
+	high, low  uint64 // the sum of the XXH64 of all records
 }
 
-// checkedFile is a file and how many lines were read before it.
+// checkedFile is a file and how many records were read before it.
 type checkedFile struct {
 	name  string
 	first int64
 }
 
-// file reads the lines of a file and closes it.
+// file reads the records of a file and closes it.
 func (c *check) file(ctx context.Context, name string, file io.ReadCloser) (err error) {
-	text, err := decoded(fanfold.Reading{}, file)
+	text, err := decoded(c.reading, file)
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
+	how, err := format.Of(c.reading)
+	if err != nil {
+		return err
+	}
+	if c.pick, err = how.Picker(nil); err != nil {
+		return err
+	}
 	c.files = append(c.files, checkedFile{name, c.read})
-	lines := bufio.NewReaderSize(text, 1<<20)
-	var long []byte // a line that the reader does not hold
+	r := format.Reader{Format: how, Limits: format.DefaultLimits}
+	r.Reset(text, 0, format.NoEnd, -1)
 	for {
-		line, err := lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) || len(long) > 0 {
-			if long = append(long, line...); len(long) > fanfold.RecordMax+1 { // an LF
-				return fanfold.Errorf(fanfold.KindTooLarge, "check", "%s has more than %d bytes",
-					c.position(c.read), fanfold.RecordMax)
-			}
-			line = long
-		}
+		block, _, err := r.Next()
 		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case err != nil && !errors.Is(err, io.EOF):
-			return err
-		case len(line) > 0:
-			if err := c.line(bytes.TrimSuffix(line, []byte{'\n'})); err != nil {
-				return err
-			}
-			long = long[:0]
-		}
-		if err != nil {
+		case errors.Is(err, io.EOF):
 			return nil
+		case errors.Is(err, format.ErrLong):
+			return fanfold.Errorf(fanfold.KindTooLarge, "check", "%s has more than %d bytes",
+				c.position(c.read), fanfold.RecordMax)
+		case err != nil:
+			return err
 		}
-		if c.read%4096 == 0 && ctx.Err() != nil {
+		if err := c.block(how, block); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
 }
 
-func (c *check) line(line []byte) error {
+// block takes whole records.
+func (c *check) block(how *format.Format, block []byte) (err error) {
+	for more := true; more && err == nil; more = len(block) > 0 {
+		var record []byte
+		if record, block = how.Next(block); len(record) > 0 || !how.SkipEmpty {
+			err = c.record(record)
+		}
+	}
+	return err
+}
+
+func (c *check) record(record []byte) error {
 	var carry uint64
-	c.low, carry = bits.Add64(c.low, xxhash.Sum64(line), 0)
+	c.low, carry = bits.Add64(c.low, xxhash.Sum64(record), 0)
 	c.high += carry
 	c.read++
+	rec := fanfold.Record{Value: record}
+	if c.pick != nil {
+		var err error
+		if rec.Key, rec.Value, err = c.pick(record); err != nil {
+			return fanfold.Errorf(fanfold.KindUser, "check", "%s: %w", c.position(c.read-1), err)
+		}
+	}
 	switch {
 	case c.unordered:
 		return nil
 	case c.mapper == nil:
-		return c.compare(line)
+		return c.compare(record)
 	}
-	if err := c.mapper.Map(fanfold.Record{Value: line}, c.emit); err != nil {
+	if err := c.mapper.Map(rec, c.emit); err != nil {
 		return err
 	}
 	return c.emit.Err()
@@ -201,7 +223,7 @@ func (c *check) Flush(b *fanfold.Batch) error {
 	return nil
 }
 
-// compare takes the next line or its key.
+// compare takes the next record or its key.
 func (c *check) compare(key []byte) error {
 	if c.compared > 0 {
 		switch order := bytes.Compare(c.last, key); {
@@ -217,7 +239,7 @@ func (c *check) compare(key []byte) error {
 	return nil
 }
 
-// position names the line with so many before it.
+// position names the record with so many before it.
 func (c *check) position(before int64) string {
 	i := len(c.files) - 1
 	for c.files[i].first > before {

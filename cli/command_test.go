@@ -70,6 +70,15 @@ func aggregates(t *testing.T, files []text) map[string][]byte {
 		"distinct": func([]string) string { return "" },
 		"min":      func(v []string) string { return "\t" + slices.MinFunc(v, compare) },
 		"max":      func(v []string) string { return "\t" + slices.MaxFunc(v, compare) },
+		"avg": func(v []string) string {
+			mean := new(big.Rat)
+			for _, text := range v {
+				x, _ := new(big.Rat).SetString(text)
+				mean.Add(mean, x)
+			}
+			mean.Quo(mean, new(big.Rat).SetInt64(int64(len(v))))
+			return "\t" + strings.TrimRight(strings.TrimRight(mean.FloatString(12), "0"), ".")
+		},
 	}
 	want := map[string][]byte{"sum": builtInNamed("sum").want(t, files...)}
 	for name, fold := range folds {

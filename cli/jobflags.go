@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -42,6 +43,7 @@ type jobFlags struct {
 	aggregate                 choice
 	separator                 string
 	keyFields                 int
+	sortKeys                  []string
 	env                       []string
 }
 
@@ -59,17 +61,17 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.priority, "priority", fanfold.DefaultPriority, "0 (first) to 7")
 	fs.StringVar(&f.filesFrom, "files-from", "", "read input names from `file`, one a line; -: stdin")
 	fs.BoolVar(&f.inline, "inline", false, "send the inputs' bytes instead of their names")
-	f.registerReading(fs)
+	registerReading(fs, &f.reading)
 	f.registerLimits(fs)
 	f.registerCommand(fs)
 }
 
-func (f *jobFlags) registerReading(fs *pflag.FlagSet) {
-	fs.StringVar(&f.reading.Format, "format", "",
+func registerReading(fs *pflag.FlagSet, r *fanfold.Reading) {
+	fs.StringVar(&r.Format, "format", "",
 		"`format` of the inputs: "+format.Usage+" (default: lines)")
-	fs.StringVar(&f.reading.Codec, "codec", "",
+	fs.StringVar(&r.Codec, "codec", "",
 		"`codec` of the inputs: plain, gzip, zstd or bzip2 (default: by their first bytes)")
-	fs.BoolVar(&f.reading.Header, "header", false, "the first record of each input names its columns")
+	fs.BoolVar(&r.Header, "header", false, "the first record of each input names its columns")
 }
 
 func (f *jobFlags) registerLimits(fs *pflag.FlagSet) {
@@ -83,13 +85,15 @@ func (f *jobFlags) registerLimits(fs *pflag.FlagSet) {
 }
 
 func (f *jobFlags) registerCommand(fs *pflag.FlagSet) {
-	f.aggregate.words = []string{"count", "sum", "min", "max", "first", "distinct"}
+	f.aggregate.words = strings.Split(strings.Join(fanfold.Aggregates, " ")+":N", " ")
 	fs.StringVar(&f.mapper, "mapper", "", "`command` that maps lines to key<TAB>value lines")
 	fs.StringVar(&f.combiner, "combiner", "", "`command` that reduces beside the mapper")
 	fs.StringVar(&f.reducer, "reducer", "", "`command` that reduces sorted lines")
 	fs.Var(&f.aggregate, "aggregate", "built-in reducer")
 	fs.StringVar(&f.separator, "separator", "\t", "between key and value of a command's lines")
 	fs.IntVar(&f.keyFields, "key-fields", 1, "`number` of fields that make the key")
+	fs.StringArrayVarP(&f.sortKeys, "sort-key", "k", nil, "`key` as of sort -k, repeatable: of the "+
+		"job sort; of a reducer command, the order of the lines of a key")
 	fs.StringArrayVar(&f.env, "env", nil, "`name=value` for the commands, repeatable")
 }
 
@@ -154,6 +158,12 @@ func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
 		return job, nil, usagef("read flags", "no job named: give a job or --mapper")
 	}
 	job.Program = args[0]
+	if len(f.sortKeys) > 0 {
+		if job.Program != sortProgram {
+			return job, nil, usagef("read flags", "-k is for the job sort and for a reducer command")
+		}
+		job.Params["k"] = strings.Join(f.sortKeys, " ")
+	}
 	return job, args[1:], nil
 }
 
@@ -163,7 +173,7 @@ func (f *jobFlags) command() (*fanfold.Command, error) {
 		return nil, fmt.Errorf("find the working directory: %w", err)
 	}
 	cmd := &fanfold.Command{Aggregate: f.aggregate.value, Separator: f.separator,
-		KeyFields: f.keyFields, Env: f.env, Dir: dir}
+		KeyFields: f.keyFields, SortKeys: f.sortKeys, Env: f.env, Dir: dir}
 	for _, part := range []struct {
 		flag, text string
 		argv       *[]string

@@ -2,7 +2,9 @@ package cli_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,6 +66,59 @@ func TestR50TotalOrder(t *testing.T) {
 			lines := bytes.Count(want, []byte("\n"))
 			if o.code != 0 || !strings.HasPrefix(o.stdout, fmt.Sprintf("records: %d\n", lines)) {
 				t.Errorf("check of %s: exit code %d, %s%s", name, o.code, o.stdout, o.stderr)
+			}
+		}
+	}
+}
+
+// TestSortFormats sorts records of other formats: what ends a record stands behind each one in the
+// output, and check reads them too.
+func TestSortFormats(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const size, records = 10, 5000
+	binary := make([]byte, size*records)
+	for i := range binary {
+		binary[i] = byte(r.Uint32() & 3 * 5) // 0, 5, 10 (LF) and 15: many are equal
+	}
+	fixed := slices.Collect(slices.Chunk(binary, size))
+	byPiece := func(from, to int) []byte {
+		list := slices.Clone(fixed)
+		slices.SortFunc(list, func(a, b []byte) int {
+			return cmp.Or(bytes.Compare(a[from:to], b[from:to]), bytes.Compare(a, b))
+		})
+		return bytes.Join(list, nil)
+	}
+	csv := "id,word\n3,\"c,\n\"\n10,a\n2,\"b\"\"\"\n"
+	tests := []struct {
+		name, input, format string
+		args                []string
+		want                string
+	}{
+		{"fixed", string(binary), "fixed:10", []string{"-p", "key=0:4"}, string(byPiece(0, 4))},
+		{"fixed, a piece", string(binary), "fixed:10", []string{"-p", "key=6:9"}, string(byPiece(6, 9))},
+		{"nul", "b\nc\x00a\x00\x00b", "nul", nil, "\x00a\x00b\x00b\nc\x00"},
+		{"csv by number", csv[8:], "csv:1", []string{"-p", "numeric"},
+			"2,\"b\"\"\"\n3,\"c,\n\"\n10,a\n"},
+		{"json", `{"k":"a"}` + "\n\n" + `{"k":"b"}`, "json:k", []string{"-p", "reverse"},
+			`{"k":"b"}` + "\n" + `{"k":"a"}` + "\n"},
+	}
+	c := newCluster(t, 2)
+	for _, test := range tests {
+		files := write(t, text{"in", test.input})
+		args := append([]string{"--format", test.format}, test.args...)
+		for _, more := range [][]string{{"--reducers", "3"}, {"--top", "100"}} {
+			want := test.want
+			if more[0] == "--top" && test.format == "fixed:10" {
+				want = want[:100*size]
+			}
+			got := c.succeeds(nil, slices.Concat(args, more, []string{"sort", files[0].name})...)
+			equal(t, test.name+" "+more[0], got, []byte(want))
+		}
+		sorted := write(t, text{"sorted", test.want})
+		for _, file := range []text{files[0], sorted[0]} {
+			o := c.fanfold(nil, slices.Concat([]string{"check"}, args, []string{file.name})...)
+			if ok := o.code == 0; ok != (file.content == test.want) {
+				t.Errorf("%s: check of %s: exit code %d\n%s", test.name, file.name, o.code, o.stderr)
 			}
 		}
 	}

@@ -105,7 +105,7 @@ func (o *order) String() string {
 }
 func (o *order) Type() string { return "key|value|none" }
 
-// choice is a flag value that is one of several words.
+// choice is a flag value that is one of several words. One with a colon is followed by a number.
 type choice struct {
 	value string
 	words []string
@@ -113,7 +113,8 @@ type choice struct {
 
 func (c *choice) Set(text string) error {
 	for _, word := range c.words {
-		if word == text {
+		name, _, more := strings.Cut(word, ":")
+		if word == text || more && strings.HasPrefix(text, name+":") {
 			c.value = text
 			return nil
 		}

@@ -207,7 +207,7 @@ func (o *owner) sendAssign(p *process, d *order) {
 		Slot: p.slot.index, Attempt: uint64(a.id), Job: uint64(a.job.sched), Stage: uint8(a.stage),
 		Task: a.index, Number: a.number, Sources: d.total,
 		Millis: a.job.spec.TaskTimeout, Epoch: uint32(o.cfg.Epoch),
-		NoInline: a.job.inlined > fanfold.InlineJobMax,
+		NoInline: a.job.inlined*a.job.readers() > fanfold.InlineJobMax,
 	}
 	if a.stage == fanfold.StageMap {
 		s := &a.job.splits[a.index]

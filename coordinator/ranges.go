@@ -93,3 +93,11 @@ func (j *job) keys(part uint32) (from, below []byte) {
 	}
 	return from, below
 }
+
+// readers is how many tasks are sent what a task has left inline.
+func (j *job) readers() int64 {
+	if j.stages.ranges {
+		return int64(j.stages.reduces)
+	}
+	return 1
+}

@@ -120,7 +120,8 @@ func specBytes(s *protocol.JobSpec) (n int) {
 	for _, p := range s.Params {
 		n += len(p.Key) + len(p.Value)
 	}
-	for _, list := range [][]string{s.Mapper, s.Combiner, s.Reducer, s.Env, s.Labels} {
+	for _, list := range [][]string{s.Mapper, s.Combiner, s.Reducer, s.Env, s.Labels,
+		s.SortKeys} {
 		for _, text := range list {
 			n += len(text)
 		}
@@ -130,11 +131,11 @@ func specBytes(s *protocol.JobSpec) (n int) {
 
 // checkCommand checks what only the program "command" uses.
 func checkCommand(s *protocol.JobSpec) error {
-	aggregates := []string{"", "count", "sum", "min", "max", "first", "distinct"}
+	name, _, _ := strings.Cut(s.Aggregate, ":")
 	switch {
-	case !slices.Contains(aggregates, s.Aggregate):
+	case s.Aggregate != "" && !slices.Contains(fanfold.Aggregates, name):
 		err := fanfold.Errorf(fanfold.KindUsage, "check job", "no aggregate is named %q", s.Aggregate)
-		if near := closest.Name(s.Aggregate, aggregates); near != "" {
+		if near := closest.Name(s.Aggregate, fanfold.Aggregates); near != "" {
 			err.Hint = "did you mean " + near + "?"
 		}
 		return err
@@ -142,6 +143,8 @@ func checkCommand(s *protocol.JobSpec) error {
 		return usagef("a reducer command and an aggregate: want one of them")
 	case s.Program != fanfold.CommandProgram:
 		return nil
+	case len(s.SortKeys) > 0 && (len(s.Reducer) == 0 || len(s.Combiner) > 0):
+		return usagef("sort keys are for a reducer command without a combiner")
 	case len(s.Mapper) == 0 && len(s.Reducer) == 0 && s.Aggregate == "":
 		return usagef("neither a mapper nor a reducer command nor an aggregate")
 	}
@@ -207,8 +210,8 @@ func resolve(s *protocol.JobSpec, info protocol.ProgramInfo, slots int) stages {
 		plan.reduces = min(reducersMax, cmp.Or(s.Reducers, reducers))
 	}
 	s.Reducers = plan.reduces
-	plan.ranges = ranges && plan.reduces > 1
 	merged := plan.reduces > 1 && s.Sort == uint32(fanfold.SortKey) && s.Output == ""
+	plan.ranges = ranges && plan.reduces > 1
 	plan.gathers = s.Top > 0 || s.Sort == uint32(fanfold.SortValue) || merged && !inOrder(plan, info)
 
 	s.Name = cmp.Or(s.Name, s.Program)

@@ -11,6 +11,7 @@ func Distinct() fanfold.Program {
 			emit.Emit(line, nil)
 			return nil
 		}),
-		Fold: fanfold.Distinct,
+		Fold:    fanfold.Distinct,
+		Records: true,
 	}
 }

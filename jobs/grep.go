@@ -17,7 +17,8 @@ func Grep() fanfold.Program {
 			{Name: "invert", Default: "false", Doc: "lines that do not match instead"},
 			{Name: "ignore-case", Default: "false", Doc: "upper and lower case are the same"},
 		},
-		Map: newGrepper,
+		Map:     newGrepper,
+		Records: true,
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // how the input was cut. See docs/programs.md for the syntax of the parameter key.
 //
 // The shuffle knows one order, bytes.Compare of keys. So the mapper encodes what is asked for into
-// the key and puts the line behind it, and the reducer cuts the encoding off again.
+// the key and puts the line behind it, and what is shown of it is the line alone.
 func Sort() fanfold.Program {
 	return fanfold.Program{
 		Name: "sort",
@@ -28,53 +28,49 @@ func Sort() fanfold.Program {
 			{Name: "numeric", Default: "false", Doc: "keys without letters of their own are numbers"},
 			{Name: "reverse", Default: "false", Doc: "keys without letters of their own descend"},
 		},
-		Map:       newSortMapper,
-		Reduce:    newSortReducer,
-		Ranges:    true,
-		OneForOne: true,
-		Sort:      fanfold.SortNone, // as the reducer emits: the keys are in order already
+		Map:     newSortMapper,
+		Sort:    fanfold.SortKey,
+		Records: true,
+		Show:    withoutKeys,
 	}
 }
 
-// sortMapper puts the encoded sort keys of a line before it.
+// sortMapper puts the encoded sort keys of a record before it.
 type sortMapper struct {
-	keys   sortkey.Keys // none: the line is the key
+	keys   sortkey.Keys
+	plain  bool // records without a key are in the order of their bytes
 	key    []byte
 	prefix []byte // uvarint length of the encoding
 }
 
 func newSortMapper(t *fanfold.Task) (fanfold.Mapper, error) {
 	keys, err := sortKeys(t)
-	return &sortMapper{keys: keys}, err
+	return &sortMapper{keys: keys, plain: keys.Whole()}, err
 }
 
-// Map emits one line.
+// Map emits one record. If it has a key by its format, sort keys are pieces of that.
 func (m *sortMapper) Map(rec fanfold.Record, emit *fanfold.Emitter) error {
-	if len(m.keys) == 0 {
-		emit.Emit(rec.Value, nil)
-		return nil
+	from := rec.Key
+	if from == nil {
+		if from = rec.Value; m.plain {
+			emit.Emit(rec.Value, nil)
+			return nil
+		}
 	}
-	m.key = m.keys.Append(m.key[:0], rec.Value)
+	m.key = m.keys.Append(m.key[:0], from)
 	m.prefix = binary.AppendUvarint(m.prefix[:0], uint64(len(m.key)))
 	m.key = append(m.key, rec.Value...)
 	emit.Emit(m.key, m.prefix)
 	return nil
 }
 
-func newSortReducer(*fanfold.Task) (fanfold.Reducer, error) {
-	return fanfold.ReducerFunc(emitLines), nil
+// withoutKeys gives the record that stands behind its sort keys.
+func withoutKeys(key, value []byte) (k, v []byte) {
+	prefix, _ := binary.Uvarint(value) // 0 where there is no value: the key is the record
+	return key[prefix:], nil
 }
 
-// emitLines emits the line in a key as often as it occurred.
-func emitLines(key []byte, values *fanfold.Values, emit *fanfold.Emitter) error {
-	for value := range values.All() {
-		prefix, _ := binary.Uvarint(value) // 0 where there is no value: the key is the line
-		emit.Emit(key[prefix:], nil)
-	}
-	return nil
-}
-
-// sortKeys reads the parameters: no key at all for the plain order of lines.
+// sortKeys reads the parameters.
 func sortKeys(t *fanfold.Task) (sortkey.Keys, error) {
 	var d sortkey.Defaults
 	var err error
@@ -101,9 +97,6 @@ func sortKeys(t *fanfold.Task) (sortkey.Keys, error) {
 	}
 	if err != nil {
 		return nil, fanfold.Errorf(fanfold.KindUsage, "parameter key", "%w", err)
-	}
-	if keys.Whole() {
-		return nil, nil
 	}
 	return keys, nil
 }

@@ -4,13 +4,13 @@ import (
 	"bytes"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/aggregate"
 	"github.com/fanfold/fanfold/internal/decimal"
 )
 
 // Sum adds the numbers of each key. A line is a key, a separator and a decimal number; where the
 // separator occurs more than once, the number stands behind the last. The sums are exact.
 func Sum() fanfold.Program {
-	add := func(*fanfold.Task) (fanfold.Reducer, error) { return &adder{}, nil }
 	return fanfold.Program{
 		Name: "sum",
 		Doc:  "add the numbers of each key",
@@ -21,8 +21,7 @@ func Sum() fanfold.Program {
 			separator, err := separatorOf(t, `\t`)
 			return summand{t, separator}, err
 		},
-		Combine: add,
-		Reduce:  add,
+		Aggregate: aggregate.Sum(),
 	}
 }
 
@@ -51,24 +50,6 @@ func (m summand) refuse(rec fanfold.Record, format string, args ...any) error {
 	err := fanfold.Errorf(fanfold.KindUser, "read line", format, args...)
 	err.Input, err.Offset = m.task.Input(), rec.Offset
 	return err
-}
-
-// adder is combiner and reducer: sums are numbers again.
-type adder struct {
-	text []byte
-}
-
-// Reduce emits the key with the sum of its values.
-func (a *adder) Reduce(key []byte, values *fanfold.Values, emit *fanfold.Emitter) error {
-	var sum decimal.Sum
-	for number := range values.All() {
-		if err := sum.Add(number); err != nil {
-			return err
-		}
-	}
-	a.text = sum.Append(a.text[:0])
-	emit.Emit(key, a.text)
-	return nil
 }
 
 // separatorOf gives the parameter separator, in which \t may be written for a TAB.

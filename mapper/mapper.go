@@ -84,6 +84,12 @@ func (s *Spec) sink(t *fanfold.Task) (sink, error) {
 		Task: t, Program: s.Program, Partitions: s.Partitions,
 		Memory: s.Memory, Dir: s.Dir, NoInline: s.NoInline, Ranges: s.Ranges, First: s.First,
 	}
+	if make := s.Program.Aggregate; make != nil {
+		var err error
+		if c.Aggregator, err = make(t); err != nil {
+			return nil, fanfold.UserError("start aggregator", err)
+		}
+	}
 	if s.Partitions > 0 && !s.Unsorted {
 		return shuffle.NewCollector(c), nil
 	}

@@ -140,6 +140,7 @@
 //	30 NoBackups        bool      slow tasks at the end of a stage get no second attempt
 //	31 Labels           [str]     key=value: only workers with all of them run its tasks; host and
 //	                              worker are every worker's, its names
+//	32 SortKeys         [str]     order of the lines of a key for Reducer, as sort -k has it
 //
 // Feed is 0 for a command that is kept running and answers each line with one, in turn; 1 for one
 // that gets many lines ahead; 2 for one that is started for each line, whose whole output is the
@@ -154,7 +155,8 @@
 //
 // What the coordinator must know of a program that its workers do not have themselves.
 //
-//	0 Fold         u32   0 none, 1 sum, 2 count, 3 min, 4 max, 5 first, 6 distinct
+//	0 Fold         u32   0 none, 1 sum, 2 count, 3 min, 4 max, 5 first, 6 distinct,
+//	                     7 an aggregator
 //	1 Combines     bool
 //	2 Reduces      bool  it has a reducer, or a fold
 //	3 Reducers     u32   its default

@@ -42,6 +42,7 @@ func FromJob(j fanfold.Job) JobSpec {
 		s.Mapper, s.Combiner, s.Reducer = c.Mapper, c.Combiner, c.Reducer
 		s.Aggregate, s.Separator, s.KeyFields = c.Aggregate, c.Separator, unsigned(c.KeyFields)
 		s.Env, s.Dir, s.Feed = c.Env, c.Dir, uint32(c.Feed)
+		s.SortKeys = c.SortKeys
 	}
 	return s
 }
@@ -87,6 +88,7 @@ func (s *JobSpec) Job() fanfold.Job {
 			Aggregate: s.Aggregate,
 			Separator: s.Separator,
 			KeyFields: int(s.KeyFields),
+			SortKeys:  s.SortKeys,
 			Env:       s.Env,
 			Dir:       s.Dir,
 			Feed:      fanfold.Feed(s.Feed),

@@ -85,6 +85,7 @@ type JobSpec struct {
 	Header          bool   // the inputs begin with one
 	NoBackups       bool
 	Labels          []string // key=value, that workers must have
+	SortKeys        []string
 }
 
 // Validate checks what the types do not. An error of fanfold.KindUsage is about the job, and does
@@ -110,9 +111,11 @@ func (s *JobSpec) bounds() error {
 		texts(TextMax, s.Reducer...),
 		texts(TextMax, s.Env...),
 		texts(labelMax, s.Labels...),
+		texts(TextMax, s.SortKeys...),
 		sizes(s.SplitSize, s.Memory, s.ProgressTimeout, s.TaskTimeout, s.Deadline),
 		must(max(len(s.Params), len(s.Mapper), len(s.Combiner), len(s.Reducer), len(s.Env),
-			len(s.Labels)) <= ParamsMax, "too many parameters, arguments, labels or environment entries"),
+			len(s.Labels), len(s.SortKeys)) <= ParamsMax,
+			"too many parameters, arguments, labels or environment entries"),
 	)
 }
 

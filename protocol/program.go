@@ -2,12 +2,19 @@ package protocol
 
 import "github.com/fanfold/fanfold"
 
+// foldOther is ProgramInfo.Fold of a program with an Aggregator.
+const foldOther = uint32(fanfold.Distinct) + 1
+
 // InfoOf is what a coordinator must know of a program.
 func InfoOf(p *fanfold.Program) ProgramInfo {
+	fold := uint32(p.Fold)
+	if p.Aggregate != nil {
+		fold = foldOther
+	}
 	return ProgramInfo{
-		Fold:     uint32(p.Fold),
+		Fold:     fold,
 		Combines: p.Combine != nil,
-		Reduces:  p.Reduce != nil || p.Fold != fanfold.NoFold,
+		Reduces:  p.Reduce != nil || fold != 0,
 		Reducers: unsigned(p.Reducers),
 		Sort:     uint32(p.Sort),
 

@@ -35,6 +35,7 @@ func sampleSpec() JobSpec {
 		Reducer: []string{"uniq", "-c"}, Separator: "\t", KeyFields: 1, Env: []string{"LC_ALL=C"},
 		Dir: "/home/u", Feed: 1, Reads: "csv:2", Codec: "gzip", Header: true,
 		NoBackups: true, Labels: []string{"rack=7"},
+		SortKeys: []string{"2,2n", "1"},
 	}
 }
 

@@ -60,19 +60,26 @@ type Result struct {
 // A panic of user code passes through; nothing is left on disk then, nor after an error.
 func Run(t *fanfold.Task, s Spec) (Result, error) {
 	c := s.config(t)
+	if make := s.Program.Aggregate; make != nil {
+		var err error
+		if c.Aggregator, err = make(t); err != nil {
+			return Result{}, fanfold.UserError("start aggregator", err)
+		}
+	}
 	in, err := shuffle.Merge(c, s.Sources)
 	if err != nil {
 		return result(in, nil, err)
 	}
 	defer in.Close()
-	user := s.Program.Fold == fanfold.NoFold && s.Program.Reduce != nil
+	folds := s.Program.Fold != fanfold.NoFold || c.Aggregator != nil
+	user := !folds && s.Program.Reduce != nil
 	out, err := s.output(c, !user)
 	if err != nil {
 		return result(in, nil, err)
 	}
 	defer out.Close()
 	switch {
-	case s.Program.Fold != fanfold.NoFold:
+	case folds:
 		err = in.Fold(out)
 	case user:
 		err = reduce(t, s.Program, in.Groups(), out)

@@ -18,13 +18,15 @@ type buffer struct {
 	runs   *runs
 	peak   int64  // most bytes that were held at a time
 	text   []byte // scratch
+	folds  bool   // see bypass
+	state  []byte // scratch
 	looks  int64  // of all sorts, at refs: see order
 
 	limit  int    // only the first limit records of the stream are wanted; 0: all
 	cutoff []byte // with limit: a key that the limit-th record so far has; nil: not known
 }
 
-// rowRef is a row in the arena.
+// rowRef is a row in the arena, or a slot of a table.
 type rowRef struct {
 	prefix uint64 // of its key
 	where  uint64 // partition << arenaBits | ref in the arena: rows that came later are greater
@@ -64,8 +66,10 @@ func (b *buffer) setLimit(n int) {
 func (b *buffer) Flush(batch *fanfold.Batch) error {
 	for i := range batch.Len {
 		key := batch.Key(i)
-		var value []byte
-		value, b.text = batchValue(batch, i, b.text)
+		value, err := b.value(batch, i)
+		if err != nil {
+			return err
+		}
 		part := uint32(b.c.partition(key))
 		prefix := binary.BigEndian.Uint64(batch.Head[i][:8])
 		if err := b.add(part, prefix, key, value); err != nil {
@@ -73,6 +77,15 @@ func (b *buffer) Flush(batch *fanfold.Batch) error {
 		}
 	}
 	return nil
+}
+
+// value is that of entry i in its row.
+func (b *buffer) value(batch *fanfold.Batch, i int) (value []byte, err error) {
+	if b.folds {
+		return b.foldValue(batch, i)
+	}
+	value, b.text = batchValue(batch, i, b.text)
+	return value, nil
 }
 
 // batchValue is the value of entry i as programs without a fold see it: numbers as decimal text,

@@ -22,7 +22,7 @@ type store interface {
 // NewCollector starts collecting.
 func NewCollector(c Config) *Collector {
 	m := newMeter(c)
-	if c.Program.Fold != fanfold.NoFold {
+	if c.folds() {
 		t := newTable(c, m)
 		return &Collector{c: c, store: t, runs: t.runs}
 	}
@@ -43,7 +43,11 @@ func (c *Collector) Prefetch(b *fanfold.Batch) {
 // Flush collects a batch.
 func (c *Collector) Flush(b *fanfold.Batch) error {
 	c.taken += int64(b.Len)
-	return c.store.Flush(b)
+	err := c.store.Flush(b)
+	if t, ok := c.store.(*table); ok && t.poor && err == nil {
+		c.store, err = t.bypass()
+	}
+	return err
 }
 
 // Finish writes the output: one part for each partition, all inline or all in one file. When there
@@ -58,10 +62,10 @@ func (c *Collector) Finish() (fanfold.Output, error) {
 	if err := copy(s, src); err != nil {
 		return fanfold.Output{}, err
 	}
-	switch n, p := s.total(), c.c.Program; {
-	case p.Fold != fanfold.NoFold, c.c.First > 0: // as many as there are keys, or as are wanted
+	switch n := s.total(); {
+	case c.c.folds(), c.c.First > 0: // as many as there are keys, or as are wanted
 		err = counted(min(n, c.taken), n)
-	case p.Combine == nil:
+	case c.c.Program.Combine == nil:
 		err = counted(c.taken, n)
 	}
 	if err != nil {

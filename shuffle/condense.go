@@ -22,7 +22,7 @@ type condense struct {
 // copy moves all rows of src to dst.
 func (d *condense) copy(dst appender, src rows) error {
 	switch {
-	case d.c.Program.Fold != fanfold.NoFold:
+	case d.c.folds():
 		return d.foldTo(dst, newGroups(src, nil))
 	case d.c.Program.Combine != nil:
 		return d.combineTo(dst, newGroups(src, nil))
@@ -47,7 +47,7 @@ func copyRows(dst appender, src rows) error {
 func (d *condense) fold(g *Groups) error {
 	d.acc.reset()
 	for value, ok := g.value(); ok; value, ok = g.value() {
-		if err := d.acc.take(value); err != nil {
+		if err := d.acc.take(g.key, value); err != nil {
 			return err
 		}
 	}
@@ -108,7 +108,7 @@ func (d *condense) combineTo(dst appender, g *Groups) error {
 // plain is the configuration without anything that pre-reduces.
 func (d *condense) plain() Config {
 	c := d.c
-	c.Program = &fanfold.Program{}
+	c.Program, c.Aggregator = &fanfold.Program{}, nil
 	return c
 }
 

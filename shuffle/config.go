@@ -14,14 +14,15 @@ const PartitionsMax = 1 << 16
 
 // Config is what the parts of one attempt's data path share.
 type Config struct {
-	Task       *fanfold.Task    // its context ends the work, checked once a block
-	Program    *fanfold.Program // for Fold and Combine
-	Partitions int              // of the job: 1 to PartitionsMax
-	Memory     int64            // bytes; below MemoryMin it is MemoryMin
-	Dir        string           // exists; runs and outputs are written into it, never fsynced
-	NoInline   bool             // an output goes to a file, however small it is
-	Ranges     bool             // Partitions is 1, and reduces read ranges of its keys
-	First      int              // a Collector without a fold keeps the first so many; 0: all
+	Task       *fanfold.Task      // its context ends the work, checked once a block
+	Program    *fanfold.Program   // for Fold, Combine and Group
+	Aggregator fanfold.Aggregator // of Program.Aggregate; nil: there is none
+	Partitions int                // of the job: 1 to PartitionsMax
+	Memory     int64              // bytes; below MemoryMin it is MemoryMin
+	Dir        string             // exists; runs and outputs are written into it, never fsynced
+	NoInline   bool               // an output goes to a file, however small it is
+	Ranges     bool               // Partitions is 1, and reduces read ranges of its keys
+	First      int                // a Collector without a fold keeps the first so many; 0: all
 
 	// Progress is called with the bytes of the sources read so far, once a block; may be nil.
 	Progress func(bytes int64)
@@ -34,6 +35,9 @@ func Partition(key []byte, partitions int) int {
 	}
 	return int(xxhash.Sum64(key) % uint64(partitions))
 }
+
+// folds reports whether values are folded in the table.
+func (c *Config) folds() bool { return c.Program.Fold != fanfold.NoFold || c.Aggregator != nil }
 
 // partition is where a record belongs.
 func (c *Config) partition(key []byte) int {

@@ -62,19 +62,28 @@ func numeric(f fanfold.Fold) bool { return fanfold.Sum <= f && f <= fanfold.Max 
 // accumulator folds the values of one group.
 type accumulator struct {
 	fold  fanfold.Fold
-	first bool // nothing was taken yet
+	agg   fanfold.Aggregator // nil: fold says it
+	first bool               // nothing was taken yet
 	n     number
-	bytes []byte // First: the value
+	bytes []byte // First: the value; of an Aggregator the state
 	none  bool   // First: there is no value
 	text  []byte // scratch
 }
 
 func (a *accumulator) reset() { a.first, a.n, a.none = true, number{}, true }
 
-// take folds in the value of a row.
-func (a *accumulator) take(value []byte) error {
+// take folds in the value of a row of a key.
+func (a *accumulator) take(key, value []byte) (err error) {
 	first := a.first
 	a.first = false
+	if a.agg != nil {
+		if first {
+			a.bytes, a.none = append(a.bytes[:0], value...), false
+		} else if a.bytes, err = a.agg.Merge(a.bytes, value); err != nil {
+			err = userError("aggregate", key, err)
+		}
+		return err
+	}
 	if !numeric(a.fold) {
 		if first && a.fold == fanfold.First {
 			a.bytes, a.none = append(a.bytes[:0], value...), value == nil
@@ -105,7 +114,28 @@ func (a *accumulator) row() []byte {
 	return a.plain()
 }
 
-// final is the value of the group for the output: decimal text. The error is an overflow.
+// results hands over the values of a key for the output.
+func (a *accumulator) results(key []byte, out *Output) error {
+	if a.agg == nil {
+		value, err := a.final(key)
+		if err != nil {
+			return err
+		}
+		return out.Append(key, value)
+	}
+	var failed error
+	err := a.agg.Result(a.bytes, func(value []byte) {
+		if failed == nil {
+			failed = out.Append(key, value)
+		}
+	})
+	if err != nil {
+		return userError("aggregate", key, err)
+	}
+	return failed
+}
+
+// final is the value that a fold makes of a group: decimal text. The error is an overflow.
 func (a *accumulator) final(key []byte) ([]byte, error) {
 	if !numeric(a.fold) {
 		return a.plain(), nil

@@ -95,18 +95,14 @@ func (in *Input) closeSources() {
 // Groups gives the keys, each with its values. Use either this, Fold or Copy, once.
 func (in *Input) Groups() *Groups { return newGroups(in.rows, in.group) }
 
-// Fold applies the program's fold and hands its results to out.
+// Fold applies the program's fold or aggregator and hands its results to out.
 func (in *Input) Fold(out *Output) error {
 	g := newGroups(in.rows, nil)
 	for g.Next() {
 		if err := in.runs.condense.fold(g); err != nil {
 			return err
 		}
-		value, err := in.runs.condense.acc.final(g.key)
-		if err != nil {
-			return err
-		}
-		if err := out.Append(g.key, value); err != nil {
+		if err := in.runs.condense.acc.results(g.key, out); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,12 @@ type Final struct {
 	Format fanfold.Format
 	Sort   fanfold.Order // SortDefault is SortKey
 	Top    int           // keep the first Top records; 0: all
-	Output string        // folder of the output; "": a file in the attempt's directory, or inline
-	Name   string        // of the file below Output: unique to the attempt
+	End    []byte        // behind each record of a text; nil: LF
+	// Show is that of fanfold.Program.
+	Show func(key, value []byte) (k, v []byte)
+
+	Output string // folder of the output; "": a file in the attempt's directory, or inline
+	Name   string // of the file below Output: unique to the attempt
 }
 
 // Writer is a file of an output folder: invisible before Commit, which makes it durable. Discard
@@ -60,7 +64,7 @@ type destination interface {
 
 // NewOutput starts an output. Config.Program and Config.Partitions are not looked at.
 func NewOutput(c Config, oc OutputConfig) (*Output, error) {
-	c.Program, c.Partitions = &fanfold.Program{}, 1
+	c.Program, c.Aggregator, c.Partitions = &fanfold.Program{}, nil, 1
 	o := &Output{top: -1, most: oc.Top}
 	if oc.Top > 0 {
 		o.top = int64(oc.Top)

@@ -24,7 +24,8 @@ type runs struct {
 
 func newRuns(c Config, m *meter) *runs {
 	b := newBudget(c.Memory)
-	d := &condense{c: c, acc: accumulator{fold: c.Program.Fold}, meter: m, lent: b.merge()}
+	acc := accumulator{fold: c.Program.Fold, agg: c.Aggregator}
+	d := &condense{c: c, acc: acc, meter: m, lent: b.merge()}
 	return &runs{c: c, budget: b, meter: m, condense: d}
 }
 

@@ -23,9 +23,14 @@ type table struct {
 	arena  arena
 	order  []rowRef // of slots; used while a stream is read
 	runs   *runs
+	taken  int64  // records since the last spill
+	poor   bool   // when it was spilled last, it had folded too few of them to be worth it
 	peak   int64  // most bytes that were held at a time
 	warm   uint32 // see touch
 	text   []byte // scratch
+
+	scratch   []byte // a new state
+	oversized oversized
 }
 
 // slot is one group. Its key is as in fanfold.Batch.
@@ -67,6 +72,10 @@ func (t *table) setSlots(n int) {
 
 // Flush folds in a batch.
 func (t *table) Flush(b *fanfold.Batch) error {
+	t.taken += int64(b.Len)
+	if t.c.Aggregator != nil {
+		return t.flushStates(b)
+	}
 	if numeric(t.fold) && t.fold != fanfold.Count {
 		if err := allNumbers(b); err != nil {
 			return err
@@ -94,11 +103,15 @@ func (t *table) Flush(b *fanfold.Batch) error {
 func allNumbers(b *fanfold.Batch) error {
 	for i := range b.Len {
 		if b.ValLen[i] != fanfold.Number {
-			return fanfold.Errorf(fanfold.KindUser, "fold",
-				"%s came from Emit: this fold needs numbers, from Add", quote(b.Key(i)))
+			return noNumber(b.Key(i))
 		}
 	}
 	return nil
+}
+
+func noNumber(key []byte) error {
+	return fanfold.Errorf(fanfold.KindUser, "fold",
+		"%s came from Emit: this fold needs numbers, from Add", quote(key))
 }
 
 // has reports whether a slot is that of entry i, whose key is short.
@@ -262,8 +275,9 @@ func (t *table) spill() error {
 	if err := t.runs.add(t.sorted(), copyRows); err != nil {
 		return err
 	}
+	t.poor = 2*t.taken < 3*int64(t.used)
 	clear(t.slots)
-	t.used = 0
+	t.used, t.taken = 0, 0
 	t.arena.reset()
 	return nil
 }
@@ -367,6 +381,8 @@ func (r *tableRows) next(out *row) (bool, error) {
 	s := t.slotAt(ref)
 	*out = row{uint32(ref.where >> arenaBits), ref.prefix, t.key(s, &r.scratch), nil}
 	switch {
+	case t.c.Aggregator != nil:
+		out.value = t.stateOf(s)
 	case numeric(t.fold):
 		r.text = numberOf(s.n).appendTo(r.text[:0])
 		out.value = r.text

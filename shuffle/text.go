@@ -15,6 +15,8 @@ const textBytes = 256 << 10
 type text struct {
 	ctx     context.Context
 	json    bool
+	end     []byte                                // of a record
+	show    func(key, value []byte) (k, v []byte) // nil: records are shown as they are
 	buf     []byte
 	crc     uint32
 	records int64
@@ -34,6 +36,11 @@ func newText(c Config, oc OutputConfig) (*text, error) {
 		out:    outFile{dir: c.Dir},
 		inline: !c.NoInline,
 		name:   oc.Name,
+		end:    oc.End,
+		show:   oc.Show,
+	}
+	if t.end == nil {
+		t.end = []byte{'\n'}
 	}
 	if oc.Output == "" {
 		return t, nil
@@ -48,6 +55,9 @@ func newText(c Config, oc OutputConfig) (*text, error) {
 
 // append renders a record.
 func (t *text) append(_ uint32, key, value []byte) error {
+	if t.show != nil {
+		key, value = t.show(key, value)
+	}
 	if t.json {
 		t.buf = appendJSON(t.buf, key, value)
 	} else {
@@ -55,7 +65,7 @@ func (t *text) append(_ uint32, key, value []byte) error {
 		if value != nil {
 			t.buf = append(append(t.buf, '\t'), value...)
 		}
-		t.buf = append(t.buf, '\n')
+		t.buf = append(t.buf, t.end...)
 	}
 	t.records++
 	if len(t.buf) >= textBytes {

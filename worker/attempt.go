@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/format"
 	"github.com/fanfold/fanfold/shuffle"
 )
 
@@ -34,7 +35,15 @@ type attempt struct {
 // final says what a last stage makes of its records.
 func (a *attempt) final() shuffle.Final {
 	job := &a.plan.job
-	f := shuffle.Final{Format: job.Format, Sort: job.Sort, Top: job.Top, Output: job.Output}
+	f := shuffle.Final{
+		Format: job.Format, Sort: job.Sort, Top: job.Top, Output: job.Output,
+		Show: a.plan.program.Show,
+	}
+	if a.plan.program.Records {
+		if how, err := format.Of(job.Reading); err == nil { // else the mapper has failed
+			f.End = []byte(how.Terminator)
+		}
+	}
 	if f.Output != "" {
 		f.Name = ".fanfold-" + a.id.Dir()
 	}

@@ -63,8 +63,9 @@ func (p *plan) fits() error {
 // passes reports whether the output has a record for each one that was emitted, in the order of the
 // keys.
 func (p *plan) passes() bool {
-	same := p.program.Fold == fanfold.NoFold && (p.program.Reduce == nil || p.program.OneForOne)
-	return same && p.job.Sort != fanfold.SortValue
+	q := p.program
+	folds := q.Fold != fanfold.NoFold || q.Aggregate != nil
+	return !folds && q.Reduce == nil && p.job.Sort != fanfold.SortValue
 }
 
 // find gives the program that a job names.

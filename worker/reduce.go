@@ -22,8 +22,10 @@ func (h *hand) reduce(c *call, s *shard) (err error) {
 	switch {
 	case p.Fold != fanfold.NoFold:
 		err = list.fold(p.Fold, reply)
+	case p.Aggregate != nil:
+		err = h.reduceWith(aggregated(p.Aggregate), c, &list, reply)
 	case p.Reduce != nil:
-		err = h.reduceWith(p, c, &list, reply)
+		err = h.reduceWith(p.Reduce, c, &list, reply)
 	default:
 		err = fanfold.Errorf(fanfold.KindUsage, opReduce, "%s has no reducer", p.Name)
 	}
@@ -33,9 +35,20 @@ func (h *hand) reduce(c *call, s *shard) (err error) {
 	return err
 }
 
+// newReducer makes the reducer of an attempt.
+type newReducer = func(*fanfold.Task) (fanfold.Reducer, error)
+
+// aggregated makes reducers of aggregators.
+func aggregated(make func(*fanfold.Task) (fanfold.Aggregator, error)) newReducer {
+	return func(t *fanfold.Task) (fanfold.Reducer, error) {
+		a, err := make(t)
+		return fanfold.Aggregated(a), err
+	}
+}
+
 // reduceWith runs a reducer of the user's.
 func (h *hand) reduceWith(
-	p *fanfold.Program, c *call, list *values, reply *fanfold.Reply,
+	start newReducer, c *call, list *values, reply *fanfold.Reply,
 ) (err error) {
 	log := &logTail{w: h.x.cfg.Log}
 	defer func() {
@@ -54,7 +67,7 @@ func (h *hand) reduceWith(
 		return fanfold.Errorf(fanfold.KindDisk, "make attempt directory", "%w", err)
 	}
 	defer remove(dir)
-	reducer, err := p.Reduce(t)
+	reducer, err := start(t)
 	if err != nil {
 		return withLog(fanfold.UserError("start reducer", err), log)
 	}

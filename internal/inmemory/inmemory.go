@@ -42,9 +42,13 @@ func (j Job) Run() (string, error) {
 		}
 		all = append(all, emitted...)
 	}
-	reduces := j.Program.Reduce != nil || j.Program.Fold != fanfold.NoFold
+	p := &j.Program
+	reduces := p.Reduce != nil || p.Fold != fanfold.NoFold || p.Aggregate != nil
 	if !reduces {
-		return render(all), nil
+		if p.Sort == fanfold.SortKey {
+			sortByKey(all)
+		}
+		return j.render(all), nil
 	}
 	var out []record
 	for part := range j.Reducers {
@@ -60,7 +64,7 @@ func (j Job) Run() (string, error) {
 	if j.Program.Sort != fanfold.SortNone {
 		sortByKey(out)
 	}
-	return render(out), nil
+	return j.render(out), nil
 }
 
 func (j Job) task(stage fanfold.Stage, id fanfold.TaskID) *fanfold.Task {
@@ -141,7 +145,7 @@ func (j Job) reduce(id fanfold.TaskID, records []record) ([]record, error) {
 		emit.Flush()
 		return out.records, nil
 	}
-	reducer, err := j.Program.Reduce(j.task(fanfold.StageReduce, id))
+	reducer, err := j.reducer(j.task(fanfold.StageReduce, id))
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +155,15 @@ func (j Job) reduce(id fanfold.TaskID, records []record) ([]record, error) {
 		}
 	}
 	return out.records, finish(reducer, emit)
+}
+
+// reducer makes the reducer, also of a program that has an aggregator.
+func (j Job) reducer(t *fanfold.Task) (fanfold.Reducer, error) {
+	if j.Program.Aggregate == nil {
+		return j.Program.Reduce(t)
+	}
+	a, err := j.Program.Aggregate(t)
+	return fanfold.Aggregated(a), err
 }
 
 func emitFold(fold fanfold.Fold, key string, group []record, emit *fanfold.Emitter) {
@@ -272,9 +285,13 @@ func values(group []record) *fanfold.Values {
 	})
 }
 
-func render(records []record) string {
+func (j Job) render(records []record) string {
 	var text strings.Builder
 	for _, r := range records {
+		if j.Program.Show != nil {
+			key, value := j.Program.Show([]byte(r.key), r.value)
+			r.key, r.value = string(key), value
+		}
 		text.WriteString(r.key)
 		if r.value != nil {
 			text.WriteByte('\t')

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/aggregate"
 	"github.com/fanfold/fanfold/format"
+	"github.com/fanfold/fanfold/internal/sortkey"
 )
 
 // Program makes the program of a job's commands. Errors are of KindUsage: what it returns without
@@ -19,6 +21,13 @@ func Program(c fanfold.Command) (fanfold.Program, error) {
 		return fanfold.Program{}, fanfold.Errorf(fanfold.KindUsage, "read commands", "%w", err)
 	}
 	j := job{command: &c, fields: fields{separator: []byte(c.Separator), key: c.KeyFields}}
+	if len(c.SortKeys) > 0 {
+		var err error
+		d := sortkey.Defaults{Separator: j.fields.separator}
+		if j.order, err = sortkey.ParseDefs(c.SortKeys, d); err != nil {
+			return fanfold.Program{}, fanfold.Errorf(fanfold.KindUsage, "read sort keys", "%w", err)
+		}
+	}
 	p := fanfold.Program{
 		Name: fanfold.CommandProgram,
 		Doc:  "runs other programs as mapper, combiner and reducer",
@@ -34,14 +43,16 @@ func Program(c fanfold.Command) (fanfold.Program, error) {
 	case len(c.Reducer) > 0:
 		p.Reduce = j.reducer("reducer", c.Reducer, takeRecord)
 		p.Reducers, p.Sort = 1, fanfold.SortNone
+		if len(j.order) > 0 {
+			p.Group = fanfold.KeyTextLen
+		}
 		if len(c.Combiner) > 0 {
 			p.Combine = j.reducer("combiner", c.Combiner, j.takeOutput)
 		}
 	case fold(c.Aggregate) != fanfold.NoFold:
 		p.Fold = fold(c.Aggregate)
 	case c.Aggregate != "":
-		p.Reduce = exact(c.Aggregate)
-		p.Combine = p.Reduce
+		p.Aggregate = numeric(c.Aggregate)
 	}
 	return p, nil
 }
@@ -54,16 +65,19 @@ func validate(c *fanfold.Command) error {
 	if c.KeyFields == 0 {
 		c.KeyFields = 1
 	}
-	known := fold(c.Aggregate) != fanfold.NoFold || exact(c.Aggregate) != nil
+	known := fold(c.Aggregate) != fanfold.NoFold || numeric(c.Aggregate) != nil
 	switch {
 	case len(c.Mapper) == 0 && len(c.Reducer) == 0 && c.Aggregate == "":
 		return errors.New("neither a mapper nor a reducer nor an aggregate")
 	case len(c.Reducer) > 0 && c.Aggregate != "":
 		return errors.New("a reducer and an aggregate: one of them is too many")
+	case len(c.SortKeys) > 0 && (len(c.Reducer) == 0 || len(c.Combiner) > 0):
+		return errors.New("sort keys without a reducer, or with a combiner")
 	case len(c.Combiner) > 0 && len(c.Reducer) == 0:
 		return errors.New("a combiner without a reducer")
 	case c.Aggregate != "" && !known:
-		return fmt.Errorf("unknown aggregate %q: want %s", c.Aggregate, aggregates)
+		return fmt.Errorf("unknown aggregate %q: want one of %s:N, N up to %d", c.Aggregate,
+			strings.Join(fanfold.Aggregates, ", "), aggregate.TopKMax)
 	case strings.Contains(c.Separator, "\n"):
 		return errors.New("a separator with a line feed in it")
 	case c.KeyFields < 0:
@@ -83,6 +97,7 @@ func validate(c *fanfold.Command) error {
 type job struct {
 	command *fanfold.Command
 	fields  fields
+	order   sortkey.Keys // of the lines of a key; none: that of the inputs
 }
 
 func (j *job) spec(role string, argv []string) *spec {
@@ -108,10 +123,14 @@ func (j *job) mapper(t *fanfold.Task) (fanfold.Mapper, error) {
 	case "":
 		if len(j.command.Reducer) == 0 {
 			take = takeRecord
+		} else if len(j.order) > 0 {
+			o := &ordered{fields: &j.fields, order: j.order}
+			take, put = o.take, o.put
 		}
 	case "count":
 		take, put = j.takeCount, putCount
-	case "sum", "min", "max":
+	case "first", "distinct":
+	default:
 		take, put = j.takeNumber, j.putNumber
 	}
 	how, err := format.Of(t.Reading)
@@ -133,7 +152,8 @@ func (j *job) reducer(
 ) func(*fanfold.Task) (fanfold.Reducer, error) {
 	s := j.spec(role, argv)
 	return func(t *fanfold.Task) (fanfold.Reducer, error) {
-		return &reducer{spec: s, task: t, fields: &j.fields, take: take}, nil
+		r := &reducer{spec: s, task: t, fields: &j.fields, take: take, lines: len(j.order) > 0}
+		return r, nil
 	}
 }
 

@@ -12,6 +12,7 @@ type reducer struct {
 	task   *fanfold.Task
 	fields *fields
 	take   taker
+	lines  bool   // values are whole lines: see ordered
 	child  *child // nil: not started
 	batch  []byte // lines that wait
 }
@@ -19,7 +20,11 @@ type reducer struct {
 // Reduce gives the command a line for each value.
 func (r *reducer) Reduce(key []byte, values *fanfold.Values, emit *fanfold.Emitter) error {
 	for value := range values.All() {
-		r.batch = r.fields.appendLine(r.batch, key, value)
+		if r.lines {
+			r.batch = append(append(r.batch, value...), '\n')
+		} else {
+			r.batch = r.fields.appendLine(r.batch, key, value)
+		}
 		if len(r.batch) < batchSize {
 			continue
 		}

@@ -84,17 +84,21 @@ func TestAggregates(t *testing.T) {
 		"sum": "a\t39\nb\t-0.1",
 		"min": "a\t9.50\nb\t-0.1",
 		"max": "a\t10\nb\t-0.1",
+
+		"avg":   "a\t9.75\nb\t-0.1",
+		"top:2": "a\t10\na\t1e1\nb\t-0.1",
 	}
 	for aggregate, want := range tests {
 		p := program(t, fanfold.Command{Aggregate: aggregate})
-		factories := []func(*fanfold.Task) (fanfold.Reducer, error){p.Combine, p.Reduce}
-		for _, factory := range factories {
-			if r := runReducer(t.Context(), factory, groups...); r.text() != want || r.err != nil {
-				t.Errorf("%s: got %q, %v, want %q", aggregate, r.text(), r.err, want)
-			}
-			if r := runReducer(t.Context(), factory, group{"a", []string{"x"}}); r.err == nil {
-				t.Errorf("%s of x: got %q, want an error", aggregate, r.text())
-			}
+		factory := func(t *fanfold.Task) (fanfold.Reducer, error) {
+			a, err := p.Aggregate(t)
+			return fanfold.Aggregated(a), err
+		}
+		if r := runReducer(t.Context(), factory, groups...); r.text() != want || r.err != nil {
+			t.Errorf("%s: got %q, %v, want %q", aggregate, r.text(), r.err, want)
+		}
+		if r := runReducer(t.Context(), factory, group{"a", []string{"x"}}); r.err == nil {
+			t.Errorf("%s of x: got %q, want an error", aggregate, r.text())
 		}
 	}
 	folds := map[string]fanfold.Fold{
@@ -113,8 +117,13 @@ func TestProgramRefuses(t *testing.T) {
 		"nothing":               {},
 		"reducer and aggregate": {Reducer: cat, Aggregate: "count"},
 		"lonely combiner":       {Mapper: cat, Combiner: cat},
+		"sort keys, no reducer": {Mapper: cat, SortKeys: []string{"2"}},
+		"sort keys, combiner":   {Reducer: cat, Combiner: cat, SortKeys: []string{"2"}},
+		"no sort key":           {Reducer: cat, SortKeys: []string{"2", "0"}},
 		"combined aggregate":    {Mapper: cat, Combiner: cat, Aggregate: "sum"},
 		"unknown aggregate":     {Mapper: cat, Aggregate: "mean"},
+		"top of nothing":        {Mapper: cat, Aggregate: "top"},
+		"top of too many":       {Mapper: cat, Aggregate: "top:10001"},
 		"LF":                    {Mapper: cat, Separator: "\n"},
 		"key fields":            {Mapper: cat, KeyFields: -1},
 		"empty word":            {Mapper: []string{""}},
