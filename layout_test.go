@@ -44,15 +44,15 @@ var layout = []struct {
 	{"worker/command", ". format aggregate", "a command is a program like any other"},
 	{"coordinator", ". protocol storage format coordinator/scheduler coordinator/journal",
 		"the control plane never touches records: it lists, stats and promotes"},
-	{"worker", ". protocol storage format shuffle mapper reducer worker/process " +
-		"worker/command aggregate",
+	{"worker", ". protocol storage format shuffle shuffle/transfer mapper reducer " +
+		"worker/process worker/command aggregate",
 		"a worker knows its coordinator through the wire only"},
-	{"fanfoldtest", ". protocol storage storage/filestore format shuffle mapper reducer client " +
-		"coordinator coordinator/scheduler coordinator/journal " +
+	{"fanfoldtest", ". protocol storage storage/filestore format shuffle shuffle/transfer " +
+		"mapper reducer client coordinator coordinator/scheduler coordinator/journal " +
 		"worker worker/process worker/command aggregate",
 		"the test kit is the system without its commands"},
-	{"cli", ". protocol storage storage/filestore format shuffle mapper reducer client " +
-		"coordinator coordinator/scheduler coordinator/journal " +
+	{"cli", ". protocol storage storage/filestore format shuffle shuffle/transfer " +
+		"mapper reducer client coordinator coordinator/scheduler coordinator/journal " +
 		"worker worker/process worker/command aggregate", "a user's binary has its own jobs"},
 	{"cmd/fanfold", "*", "main ties everything together"},
 	{"bench/", "*", "it measures everything"},

@@ -32,6 +32,8 @@ type localFlags struct {
 
 	taskMemory    size
 	taskProcesses int
+
+	segments *worker.Segments // nil: it needs no other worker's
 }
 
 // node is a coordinator with a worker of its own in this process: the whole of Fanfold.
@@ -69,7 +71,7 @@ func (a *app) startNode(cfg coordinator.Config, local localFlags) (*node, error)
 		Ceiling: worker.Ceiling{
 			Memory: int64(local.taskMemory), Processes: local.taskProcesses,
 		},
-		Log: log.Named("worker"),
+		Log: log.Named("worker"), Segments: local.segments,
 	})
 	if err != nil {
 		return nil, errors.Join(err, n.close())

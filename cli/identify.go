@@ -23,6 +23,7 @@ import (
 type listening struct {
 	address string
 	files   pki.Files // none named: those of --tls-dir, or no TLS
+	data    segmentFlags
 }
 
 func registerTLS(fs *pflag.FlagSet, files *pki.Files) {

@@ -44,16 +44,18 @@ func (a *app) serveCommand(use, short, long, next string) *cobra.Command {
 	local := localFlags{slots: defaultSlots()}
 	listen, admin := DefaultAddress, ""
 	var files pki.Files
+	var data segmentFlags
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), local, listening{listen, files}, admin, next)
+			return a.serve(cmd.Context(), local, listening{listen, files, data}, admin, next)
 		},
 	}
 	local.register(cmd.Flags())
 	cmd.Flags().Var(&local.memory, "memory", "memory for the buffers of one task")
 	cmd.Flags().StringVar(&listen, "listen", listen, "`address` for TCP clients")
 	registerTLS(cmd.Flags(), &files)
+	data.register(cmd.Flags())
 	cmd.Flags().StringVar(&admin, "admin", "",
 		"`address` for metrics and profiles over HTTP, loopback only (default: none)")
 	return cmd
@@ -69,6 +71,12 @@ func (a *app) serve(
 	certs, err := a.certificates(listen)
 	if err != nil {
 		return err
+	}
+	if local.slots > 0 {
+		host, _, _ := net.SplitHostPort(listen.address) // certificates has looked at it
+		if local.segments, err = a.segments(listen.data, host, certs); err != nil {
+			return err
+		}
 	}
 	dir, err := stateDir(a.stateDir)
 	if err != nil {

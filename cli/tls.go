@@ -40,7 +40,7 @@ var comesIn = map[certRole][]protocol.Role{
 var ends = map[certRole]struct{ server, client bool }{
 	roleClient:      {client: true},
 	roleWorker:      {server: true, client: true},
-	roleCoordinator: {server: true},
+	roleCoordinator: {server: true, client: true},
 	roleAdmin:       {client: true},
 	roleViewer:      {client: true},
 }

@@ -116,7 +116,7 @@ func TestR43Certificates(t *testing.T) {
 		{"none", "", "didn't provide a certificate"},
 		{"another authority's", "b-client", "unknown authority"},
 		{"another authority's worker", "b-worker", "unknown authority"},
-		{"the coordinator's own", "a-coordinator", "incompatible key usage"},
+		{"the coordinator's own", "a-coordinator", "want the role"},
 	} {
 		config := &tls.Config{InsecureSkipVerify: true}
 		if tt.dir != "" {

@@ -31,6 +31,7 @@ type workerFlags struct {
 	name   string
 	labels []string
 	allow  []string
+	data   segmentFlags
 }
 
 func (a *app) workerCommand() *cobra.Command {
@@ -46,6 +47,7 @@ func (a *app) workerCommand() *cobra.Command {
 	fs.StringVar(&w.join, "join", "", "`address` of the coordinator (default: that of this host)")
 	fs.StringVar(&w.name, "name", "",
 		"`name` of the worker (default: the certificate's, or the host's)")
+	w.data.register(fs)
 	fs.StringSliceVar(&w.labels, "label", nil, "`key=value` to know the worker by, repeatable")
 	fs.StringSliceVar(&w.allow, "allow-exec", nil, "what jobs may run besides the worker's own "+
 		"`programs`: any, none, or paths of commands (default: none with --tls-dir, else any)")
@@ -75,7 +77,15 @@ func (a *app) work(ctx context.Context, w workerFlags) error {
 	if err != nil {
 		return err
 	}
-	if w.name, err = a.workerName(w.name, to); err != nil {
+	certs, err := a.workerCertificate()
+	if err != nil {
+		return err
+	}
+	if w.name, err = workerName(w.name, certs); err != nil {
+		return err
+	}
+	segments, err := a.segments(w.data, hostTowards(ctx, to.Address), certs)
+	if err != nil {
 		return err
 	}
 	slices.Sort(w.labels)
@@ -108,7 +118,7 @@ func (a *app) work(ctx context.Context, w workerFlags) error {
 			Memory: int64(w.taskMemory), Processes: w.taskProcesses,
 		},
 		Allow: allow, Leave: leave, Product: product, Grace: endGrace,
-		Log: a.logger().Named("worker"),
+		Log: a.logger().Named("worker"), Segments: segments,
 	})
 	return client.Explain(err, to.TLS != nil)
 }
@@ -149,13 +159,18 @@ func leaveOnTerm(ctx context.Context, leave chan<- struct{}) (context.Context, c
 	return base, stop
 }
 
+// workerCertificate is that by which a worker proves itself, to other workers at least; nil: it has
+// none.
+func (a *app) workerCertificate() (*pki.Keeper, error) {
+	if a.tlsDir == "" {
+		return nil, nil
+	}
+	return a.openCertificate(pki.In(a.tlsDir), roleWorker)
+}
+
 // workerName is the name that a worker was given, or that of its certificate or its host.
-func (a *app) workerName(name string, to client.Config) (string, error) {
-	if to.TLS != nil {
-		certs, err := a.openCertificate(pki.In(a.tlsDir), roleWorker)
-		if err != nil {
-			return "", err
-		}
+func workerName(name string, certs *pki.Keeper) (string, error) {
+	if certs != nil {
 		return cmp.Or(name, certs.Subject().Name), nil
 	}
 	if name != "" {

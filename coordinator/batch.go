@@ -155,6 +155,8 @@ func rareBody(k protocol.Kind) protocol.Body {
 		return new(protocol.Log)
 	case protocol.KindHeartbeat:
 		return new(protocol.Heartbeat)
+	case protocol.KindPulled:
+		return new(protocol.Pulled)
 	}
 	return new(protocol.Bye)
 }

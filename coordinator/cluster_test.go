@@ -26,6 +26,9 @@ type cluster struct {
 
 	processes uint32   // that a slot of workers that join from now on keeps
 	labels    []string // of these
+	apart     bool     // workers that join from now on are on hosts of their own
+	served    sync.Map // what they have for each other, by name and path
+	keys      sync.Map // of the tickets for it, by name
 }
 
 // wordInfo is what is known of the programs that fake processes run.

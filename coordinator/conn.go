@@ -57,7 +57,9 @@ func maySend(role protocol.Role, kind protocol.Kind) bool {
 			role == protocol.RoleViewer
 	case protocol.KindDone, protocol.KindBeat, protocol.KindReturn, protocol.KindPartial,
 		protocol.KindAsk, protocol.KindSnapshot, protocol.KindSample:
-		return role == protocol.RoleProcess
+		return role == protocol.RoleProcess || role == protocol.RoleWorker && kind == protocol.KindBeat
+	case protocol.KindPulled:
+		return role == protocol.RoleWorker
 	case protocol.KindExited, protocol.KindResult, protocol.KindLog, protocol.KindHeartbeat:
 		return role == protocol.RoleWorker
 	}

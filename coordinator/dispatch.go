@@ -17,6 +17,8 @@ type order struct {
 	begun   bool      // some of its material was sent
 	stopped bool      // a Stop is to follow the Assign
 	sources []*result // those not sent yet
+	pulls   []*result // of them, those on other hosts that the worker was not told to fetch yet
+	pulling bool      // the worker fetches: Pulled goes on
 	total   uint32    // of sources
 	pieces  []*piece  // those of an inline split that were not begun yet
 	data    []byte    // what is left of the piece before them
@@ -120,6 +122,7 @@ func (o *owner) prepare(sl *slot, d *order) bool {
 		}
 	}
 	d.sources = before
+	o.preparePulls(sl.worker, d)
 	if d.attempt.stage == fanfold.StageReduce && !j.stages.ranges {
 		d.part = d.attempt.index
 	}
@@ -151,6 +154,9 @@ func (o *owner) answerFor(sl *slot, id scheduler.AttemptID, c scheduler.Command)
 func (o *owner) material(p *process, d *order) bool {
 	if d.stopped {
 		return true // what is missing will not be missed
+	}
+	if !o.pull(p.slot, d) {
+		return false
 	}
 	for len(d.sources) > 0 {
 		if !o.room(p.peer) {
@@ -186,6 +192,12 @@ func (o *owner) sendSource(p *process, d *order, r *result) {
 			return
 		}
 		m.Inline = r.output.Inline[d.part]
+	}
+	switch on := p.slot.worker; {
+	case remote(on, r):
+		m.Path, m.Extract = d.extract(r), true
+	case r.output.File != "" && r.worker != on:
+		m.Dir = r.worker.peer.hello.Dir
 	}
 	d.total++
 	o.send(p.peer, &m)
@@ -257,6 +269,12 @@ func (o *owner) pump(p *peer) {
 		}
 	case p.client != nil:
 		o.reply(p)
+	case p.worker != nil:
+		for _, sl := range p.worker.slots {
+			if len(sl.orders) > 0 && len(sl.orders[0].pulls) > 0 {
+				o.dispatch(sl)
+			}
+		}
 	}
 }
 
@@ -283,6 +301,8 @@ func (o *owner) recall(sl *slot, id scheduler.AttemptID, status scheduler.Status
 		return sl.process == nil // then its end is under way
 	case !sl.orders[i].begun:
 		o.answerFor(sl, id, scheduler.Command{Status: status})
+	case sl.orders[i].fetches():
+		o.stopPull(sl, scheduler.Command{Status: status})
 	case status == scheduler.Cancelled:
 		sl.orders[i].stopped = true
 	}

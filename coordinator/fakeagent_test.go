@@ -35,6 +35,9 @@ type fakeAgent struct {
 	silent   bool              // no answers to anything
 	onExited func(slot int) *protocol.Exited
 	broken   map[string]bool // files that cannot be read
+	pulls    map[uint64][]protocol.Pull
+	onPull   func(list []protocol.Pull) *protocol.Pulled // answers; nil: all is there
+	stopped  []uint64                                    // attempts whose Pulls were stopped
 
 	handle   handling                            // of calls; nil: echo
 	born     func(*fakeProcess) *protocol.Exited // ends those of other images at once
@@ -50,11 +53,14 @@ func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
 	a := &fakeAgent{
 		c: c, name: name, behave: c.behave, control: c.attach("agent"), files: map[string][][]byte{},
 		ended: make(chan struct{}), slots: make([]*fakeProcess, slots),
-		logs: map[string]string{}, broken: map[string]bool{},
+		logs: map[string]string{}, broken: map[string]bool{}, pulls: map[uint64][]protocol.Pull{},
 	}
 	hello := protocol.Hello{Role: uint8(protocol.RoleWorker), Name: name, Dir: "/none", PID: 1,
 		Host:  "at-" + name,
 		Offer: protocol.Offer{Processes: c.processes, Labels: c.labels},
+	}
+	if c.apart {
+		hello.Offer.HostID, hello.Offer.Data = name, name+":9502"
 	}
 	for i := range slots {
 		hello.Slots = append(hello.Slots, uint32(i))
@@ -64,6 +70,7 @@ func newFakeAgent(c *cluster, name string, slots int) *fakeAgent {
 		c.t.Fatal(err)
 	}
 	a.welcome = w
+	c.keys.Store(name, w.SegmentKey)
 	c.all.Go(a.run)
 	c.all.Go(a.beat)
 	for i := range slots {
@@ -213,6 +220,12 @@ func (a *fakeAgent) take(m protocol.Message) {
 			}
 		}
 		a.control.Send(&protocol.Log{Stream: q.Stream, Last: true})
+	case protocol.KindPull:
+		a.pull(decoded[protocol.Pull](a.c, m))
+	case protocol.KindStop:
+		s := decoded[protocol.Stop](a.c, m)
+		a.stopped = append(a.stopped, s.Attempt)
+		delete(a.pulls, s.Attempt)
 	case protocol.KindForget:
 		name := fanfold.JobID(decoded[protocol.Forget](a.c, m).ID).String()
 		if before := decoded[protocol.Forget](a.c, m).Before; before > 0 {

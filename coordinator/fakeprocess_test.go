@@ -236,6 +236,7 @@ func inFile(p *fakeProcess, a *fakeAttempt) *protocol.Done {
 	p.agent.mu.Lock()
 	defer p.agent.mu.Unlock()
 	p.agent.files[d.File] = parts
+	p.agent.c.served.Store(p.agent.name+":"+d.File, parts)
 	return d
 }
 

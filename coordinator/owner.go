@@ -92,6 +92,7 @@ type owner struct {
 	dirty         []*job         // with progress that was not told
 	told          scheduler.Time // when progress was told last
 	archive       archive
+	segmentToken  []byte // by which workers prove themselves to each other, where TLS does not
 	crcs          *crcTable
 }
 
@@ -105,7 +106,7 @@ func newOwner(s *Server) *owner {
 		opening: map[uint64]*slot{}, streams: map[uint64]any{},
 		tenants: map[string]*tenant{}, jobs: map[fanfold.JobID]*job{},
 		opened: map[uint64]*job{}, running: map[scheduler.JobID]*job{},
-		byKey: map[idempotency]*job{}, writes: map[string]*job{},
+		byKey: map[idempotency]*job{}, writes: map[string]*job{}, segmentToken: newSecret(),
 	}
 }
 
@@ -296,6 +297,8 @@ func (o *owner) receive(p *peer, b *batch, r received) error {
 		o.exited(p.worker, m)
 	case *protocol.Log:
 		o.logged(p, m)
+	case *protocol.Pulled:
+		return o.pulled(p.worker, m)
 	case *protocol.Heartbeat: // it has been heard of: take knows
 		if m.Sent != 0 {
 			o.send(p, &protocol.Heartbeat{Sent: m.Sent})

@@ -292,7 +292,7 @@ func greet(raw net.Conn) error {
 	}
 	buf := make([]byte, 4096)
 	n, err := raw.Read(buf) // the greeting, at least
-	for err == nil && !bytes.Contains(buf[:n], []byte{0x98, 3}) {
+	for err == nil && !bytes.Contains(buf[:n], []byte{0x9a, 3}) {
 		var more int
 		more, err = raw.Read(buf[n:])
 		n += more

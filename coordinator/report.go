@@ -197,9 +197,17 @@ func (o *owner) left(j *job) {
 
 // beat notes that an attempt makes progress.
 func (o *owner) beat(p *peer, m *protocol.Beat) error {
-	sl := p.process.slot
+	var sl *slot
+	if p.process != nil {
+		sl = p.process.slot
+	} else { // it says so itself while it fetches
+		sl = p.worker.fetching(m.Attempt)
+	}
+	if sl == nil || p.process != nil && sl.process != p.process {
+		return nil
+	}
 	i := sl.find(scheduler.AttemptID(m.Attempt))
-	if i < 0 || sl.process != p.process {
+	if i < 0 {
 		return nil
 	}
 	a := &sl.attempts[i]
@@ -240,6 +248,7 @@ func (o *owner) discard(e *scheduler.Effect) {
 	}
 	if r := o.results.get(e.Result); r != nil && r.task != 0 {
 		o.running[e.Job].lose(r)
+		o.missPulls(r)
 	}
 	o.results.drop(e.Result)
 	o.verdict(e, false)

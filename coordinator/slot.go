@@ -149,6 +149,9 @@ func (o *owner) giveUp(sl *slot, p *process, why scheduler.Status) {
 
 // closeSlot takes a slot from the scheduler, which runs its attempts elsewhere.
 func (o *owner) closeSlot(sl *slot, why scheduler.Status) {
+	if len(sl.orders) > 0 && sl.orders[0].fetches() {
+		o.send(sl.worker.peer, &protocol.Stop{Attempt: uint64(sl.orders[0].attempt.id)})
+	}
 	sl.tag, sl.orders = 0, nil
 	if sl.id == 0 {
 		return

@@ -22,6 +22,8 @@ type worker struct {
 	leaving *leaving // nil: it stays
 
 	done, failures uint64 // attempts
+
+	segmentKey []byte // of the tickets for its files
 }
 
 func (w *worker) name() string { return w.peer.hello.Name }
@@ -126,6 +128,7 @@ func (o *owner) admit(p *peer) (protocol.Welcome, error) {
 		if !p.attached {
 			w.LeaseMillis = uint32(o.cfg.Limits.lease().Milliseconds())
 		}
+		w.SegmentToken, w.SegmentKey = o.segmentToken, p.worker.segmentKey
 	}
 	o.peers[p.id] = p
 	return w, nil
@@ -192,7 +195,7 @@ func (o *owner) welcomeWorker(p *peer) error {
 		o.loseWorker(old)
 	}
 	o.lastWorker++
-	w := &worker{id: o.lastWorker, peer: p, joined: o.now()}
+	w := &worker{id: o.lastWorker, peer: p, joined: o.now(), segmentKey: newSecret()}
 	for i := range p.hello.Slots {
 		w.slots = append(w.slots, &slot{worker: w, index: uint32(i)})
 	}

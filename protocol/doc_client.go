@@ -46,6 +46,9 @@
 //	6 FrameMax    u32  longest bulk frame that the server takes; 0: 4 MiB
 //	7 LeaseMillis u32  for a worker: it ends what it runs when, for so long, it has sent no Heartbeat
 //	                   that was answered; 0: when its connection ends
+//	8 SegmentToken bin  for a worker: 32 bytes, the token of connections between workers that have
+//	                    no certificates
+//	9 SegmentKey   bin  for a worker: 32 bytes, the key of the tickets for its files
 //
 // # Error: 4, control, urgent, from all
 //

@@ -31,6 +31,8 @@
 //	6 Part     u32  the partition to read
 //	7 Inline   bin
 //	8 Records  i64  in all parts of that output
+//	9 Dir      str  that Path is below, when it is another worker's on this host; "": this worker's
+//	10 Extract bool Path is an extract of the partition, which came from another host
 //
 // # Assign: 42, control, from coordinator
 //

@@ -2,8 +2,9 @@
 //
 // A worker that is told to Pull connects to the worker that has the output, at the address that
 // this one has told the coordinator. There, the one that has the output is the server of the
-// handshake, with the role worker, and the other is a worker too; they prove themselves as to the
-// coordinator. Then any number of streams share the connection.
+// handshake, with the role worker, and the other is a worker too; they prove themselves by their
+// certificates, or else by the SegmentToken of Welcome. Then any number of streams share the
+// connection.
 //
 //	coordinator  Pull    attempt 77: the output of task 3, partition 2, on 10.0.0.7:9502, ticket
 //	coordinator  Pull    ..., the last
@@ -16,8 +17,9 @@
 //
 // A ticket is HMAC-SHA256 of: "fanfold 1 segment ticket", 0x00, the path up to its first hyphen
 // (which names the job and the stage), 0x00, and the partition (four bytes, big-endian). The key is
-// what Welcome has given to the worker that has the output. So a ticket is good for what one reduce
-// task reads from one worker, and for nothing else; it ends with the files of the job.
+// the SegmentKey that Welcome has given to the worker that has the output. So a ticket is good for
+// what one reduce task reads from one worker, and for nothing else; it ends with the files of the
+// job.
 //
 // # Pull: 80, bulk, from coordinator
 //
@@ -27,13 +29,14 @@
 //	1 Attempt  u64   the attempt that reads it
 //	2 Task     u32   that made it
 //	3 Address  str   HOST:PORT of the worker that has it
-//	4 Path     str   of its file, below that worker's directory
-//	5 Part     u32   the partition to fetch
-//	6 Ticket   bin   32 bytes
-//	7 To       str   below this worker's directory: where the extract is to be. One that is there
+//	4 Worker   str   its name, which its certificate must have
+//	5 Path     str   of its file, below that worker's directory
+//	6 Part     u32   the partition to fetch
+//	7 Ticket   bin   32 bytes
+//	8 To       str   below this worker's directory: where the extract is to be. One that is there
 //	                 already, whole, is not fetched again
-//	8 Last     bool  all Pulls of the attempt are here
-//	9 Keys     [Range]  none, or the range that the attempt reads of an output with marks
+//	9 Last     bool  all Pulls of the attempt are here
+//	10 Keys    [Range]  none, or the range that the attempt reads of an output with marks
 //
 // # Range
 //
@@ -47,6 +50,7 @@
 //	1 Attempt  u64
 //	2 Failure  [Failure]  none: all is there; one: why one cannot be had
 //	3 Lost     u32        with a Failure: the task whose output that is
+//	4 Here     bool       the Failure is this worker's, of its disk perhaps: the attempt has failed
 //
 // # Fetch: 82, control, from worker
 //

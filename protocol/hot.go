@@ -65,7 +65,7 @@ func (m *Credit) parse(raw []byte) error {
 }
 
 func (m *Source) append(dst []byte) []byte {
-	dst = head(dst, KindSource, 8)
+	dst = head(dst, KindSource, 10)
 	dst = appendUint(dst, m.Attempt)
 	dst = appendUint(dst, uint64(m.Stage))
 	dst = appendUint(dst, uint64(m.Task))
@@ -73,7 +73,9 @@ func (m *Source) append(dst []byte) []byte {
 	dst = appendString(dst, m.Path)
 	dst = appendUint(dst, uint64(m.Part))
 	dst = appendBytes(dst, m.Inline)
-	return appendInt(dst, m.Records)
+	dst = appendInt(dst, m.Records)
+	dst = appendString(dst, m.Dir)
+	return appendBool(dst, m.Extract)
 }
 
 func (m *Source) parse(raw []byte) error {
@@ -86,6 +88,8 @@ func (m *Source) parse(raw []byte) error {
 	m.Part = c.uint32()
 	m.Inline = c.bytes()
 	m.Records = c.int64()
+	m.Dir = c.string()
+	m.Extract = c.bool()
 	return c.err
 }
 

@@ -80,13 +80,21 @@ type Welcome struct {
 	// LeaseMillis is how long after it has sent a Heartbeat that was answered a worker ends what it
 	// runs; 0: when its connection ends.
 	LeaseMillis uint32
+	// Of a worker: what other workers of this coordinator prove themselves by where the transport
+	// does not, and the key of the tickets for its files. Nobody but the worker's agent has them.
+	SegmentToken []byte
+	SegmentKey   []byte
 }
 
 func (*Welcome) kind() Kind { return KindWelcome }
 
 // Validate checks what the types do not.
 func (m *Welcome) Validate() error {
-	return must(m.FrameMax == 0 || m.FrameMax >= HandshakeMax, "frames would be too short")
+	return cmp.Or(
+		must(m.FrameMax == 0 || m.FrameMax >= HandshakeMax, "frames would be too short"),
+		exact("token", m.SegmentToken, TokenLen),
+		exact("key", m.SegmentKey, TokenLen),
+	)
 }
 
 // Bye says that the sender takes no more work: what has not started was returned, and it will

@@ -43,14 +43,16 @@ type Source struct {
 	Path    string // of File below the worker's directory; "": Inline
 	Part    uint32 // partition to read in it
 	Inline  []byte
-	Records int64 // in all parts of that output
+	Records int64  // in all parts of that output
+	Dir     string // that Path is below, when it is another worker's on this host; "": this one's
+	Extract bool   // Path is an extract of the partition
 }
 
 func (*Source) kind() Kind { return KindSource }
 
 // Validate checks what the types do not.
 func (m *Source) Validate() error {
-	return cmp.Or(texts(PathMax, m.Path), sizes(m.Records))
+	return cmp.Or(texts(PathMax, m.Path, m.Dir), sizes(m.Records))
 }
 
 // Assign starts an attempt on a slot. Split is set for map tasks.

@@ -15,6 +15,7 @@ type Pull struct {
 	Attempt uint64 // the reading attempt
 	Task    uint32 // that made the output
 	Address string // HOST:PORT of the worker that has it
+	Worker  string // its name, which its certificate has
 	Path    string // of its file, below that worker's directory
 	Part    uint32 // the partition
 	Ticket  []byte // see Ticket
@@ -35,7 +36,7 @@ func (*Pull) kind() Kind { return KindPull }
 
 // Validate checks what the types do not.
 func (m *Pull) Validate() error {
-	return cmp.Or(texts(labelMax, m.Address), texts(PathMax, m.Path, m.To),
+	return cmp.Or(texts(labelMax, m.Address, m.Worker), texts(PathMax, m.Path, m.To),
 		exact("ticket", m.Ticket, macLen), oneRange(m.Keys))
 }
 
@@ -44,6 +45,7 @@ type Pulled struct {
 	Attempt uint64
 	Failure []Failure // none: all are there
 	Lost    uint32    // with a Failure: the task whose output cannot be had
+	Here    bool      // the Failure is this worker's, and not that output's
 }
 
 func (*Pulled) kind() Kind { return KindPulled }

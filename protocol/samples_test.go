@@ -53,7 +53,7 @@ func handshakeSamples() []Body {
 			Offer: Offer{4, "a1b2", "host7.example:9502", []string{"disk=ssd", "zone=b"}}},
 		&Proof{MAC: sampleHash(7)},
 		&Welcome{Proto: 1, Connection: 7, Worker: 1, BeatMillis: 2000, FrameMax: BulkMax,
-			LeaseMillis: 10_000},
+			LeaseMillis: 10_000, SegmentToken: sampleHash(2), SegmentKey: sampleHash(3)},
 		&Failure{Request: 1, Kind: 17, Message: "256 jobs are queued", Offset: -1, Retry: 500},
 		&Bye{Reason: "recycled after 1000 tasks"},
 	}
@@ -105,6 +105,10 @@ func processSamples() []Body {
 			Info: sampleInfo()},
 		&Source{Attempt: 1 << 40, Stage: 1, Task: 2, Worker: 1, Path: "j/map-2-1.0/out", Part: 3,
 			Records: 1000},
+		&Source{Attempt: 1 << 40, Stage: 1, Task: 3, Worker: 2, Path: "j/map-3-1.0/out", Part: 3,
+			Records: 1000, Dir: "/var/tmp/w2"},
+		&Source{Attempt: 1 << 40, Stage: 1, Task: 4, Worker: 3, Path: "j/map-from-3/map-4-1.0.reduce-3",
+			Part: 3, Records: 1000, Extract: true},
 		&Source{Attempt: 1 << 40, Stage: 1, Task: 3, Worker: 1, Inline: []byte{1, 'a', 2, '7'},
 			Records: 1},
 		&Assign{Slot: 1, Attempt: 1 << 40, Job: 5, Stage: 1, Task: 70_000, Number: 1, Split: split,
@@ -142,8 +146,9 @@ func workerSamples() []Body {
 // transferSamples are the messages by which segments move between workers.
 func transferSamples() []Body {
 	return []Body{
-		&Pull{Attempt: 1 << 40, Task: 3, Address: "host8.example:9502", Path: "j/map-3-1.0/out", Part: 2,
-			Ticket: sampleHash(4), To: "j/from-2/map-3-1.0.2", Last: true,
+		&Pull{Attempt: 1 << 40, Task: 3, Address: "host8.example:9502", Worker: "host8",
+			Path: "j/map-3-1.0/out", Part: 2, Ticket: sampleHash(4),
+			To: "j/map-from-2/map-3-1.0.reduce-2", Last: true,
 			Keys: []Range{{[]byte("a"), []byte("b")}}},
 		&Pulled{Attempt: 1 << 40},
 		&Pulled{Attempt: 1 << 40, Failure: []Failure{sampleFailure()}, Lost: 3},

@@ -30,10 +30,11 @@ type Agent struct {
 	told sync.Once // how processes are contained
 
 	// Set by Run before the first goroutine starts, and not changed then.
-	dir     *workDir
-	files   *os.Root // dir
-	control *protocol.Conn
-	linked  context.Context // ends when nothing that processes say can reach the coordinator
+	dir      *workDir
+	files    *os.Root // dir
+	control  *protocol.Conn
+	segments *segments       // nil: none are exchanged
+	linked   context.Context // ends when nothing that processes say can reach the coordinator
 
 	born       time.Time         // origin of now
 	renewed    atomic.Int64      // when the last heartbeat was sent that was answered, as now has it
@@ -90,9 +91,21 @@ func (a *Agent) serve(ctx context.Context) error {
 		a.goroutines.Go(func() { s.run(working) })
 	}
 	a.goroutines.Go(func() { a.watchCeiling(working) })
+	if a.cfg.Segments != nil {
+		var err error
+		if a.segments, err = a.openSegments(working); err != nil {
+			stop()
+			a.goroutines.Wait()
+			return err
+		}
+		defer func() { stop(); a.segments.close() }()
+	}
 	read := make(chan error, 1) // closed when nobody reads control any more
 	welcome, err := a.connect(ctx)
 	if err == nil {
+		if a.segments != nil {
+			a.segments.welcome(&welcome, a.cfg.Segments.Identify != nil)
+		}
 		close(a.welcomed)
 		if a.cfg.Joined != nil {
 			a.cfg.Joined(welcome)
@@ -220,7 +233,7 @@ func (a *Agent) connect(ctx context.Context) (protocol.Welcome, error) {
 		Role: uint8(protocol.RoleWorker), Name: a.cfg.Name, Dir: a.dir.path,
 		Host: host, PID: uint32(os.Getpid()), Product: a.cfg.Product,
 		Offer: protocol.Offer{
-			Processes: uint32(a.cfg.ProcessesMax), HostID: a.dir.host, Data: a.cfg.Data,
+			Processes: uint32(a.cfg.ProcessesMax), HostID: a.dir.host, Data: a.dataAddress(),
 			Labels: a.cfg.Labels,
 		},
 	}
@@ -236,6 +249,14 @@ func (a *Agent) connect(ctx context.Context) (protocol.Welcome, error) {
 	}
 	_, welcome, err := protocol.Connect(ctx, a.control, hello, a.cfg.Token)
 	return welcome, err
+}
+
+// dataAddress is where others fetch segments; "": nowhere.
+func (a *Agent) dataAddress() string {
+	if a.segments == nil {
+		return ""
+	}
+	return a.segments.address
 }
 
 // sumOf is the hash of the image of a Start; none: it is this binary's.

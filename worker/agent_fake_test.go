@@ -49,7 +49,9 @@ func startAgent(t testing.TB, cfg worker.Config) *host {
 		Roles:    []protocol.Role{protocol.RoleWorker},
 		Hello:    protocol.Hello{Product: "fanfold test"},
 		Welcome: func(protocol.Hello, protocol.Identity) (protocol.Welcome, error) {
-			return protocol.Welcome{BeatMillis: 5}, nil
+			return protocol.Welcome{
+				BeatMillis: 5, SegmentToken: segmentToken, SegmentKey: segmentKey,
+			}, nil
 		},
 	})
 	if err != nil {

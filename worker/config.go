@@ -74,9 +74,9 @@ type Config struct {
 	// Joined is called, if set, when the coordinator has let the agent in.
 	Joined func(protocol.Welcome)
 
-	Product string   // of this program, for people; "": "fanfold"
-	Data    string   // HOST:PORT where other workers fetch its files; "": nowhere
-	Labels  []string // key=value, in order
+	Product  string    // of this program, for people; "": "fanfold"
+	Segments *Segments // nil: none are exchanged, and all workers must see each other's files
+	Labels   []string  // key=value, in order
 
 	Memory   int64         // bytes for an attempt's buffers; 0: by the host's memory and Slots
 	TasksMax int           // attempts after which a process is replaced; 0: DefaultTasksMax

@@ -27,6 +27,7 @@ type controller struct {
 	agent     *Agent
 	forgotten []string       // ids of the last jobs that were forgotten
 	streams   sync.WaitGroup // goroutines that run started
+	pulls     *pulls
 
 	mu    sync.Mutex          // guards what follows
 	files map[uint64]*sending // by stream
@@ -34,7 +35,10 @@ type controller struct {
 }
 
 func newController(a *Agent) *controller {
-	return &controller{agent: a, files: map[uint64]*sending{}}
+	return &controller{
+		agent: a, files: map[uint64]*sending{},
+		pulls: &pulls{agent: a, open: map[uint64]*pull{}},
+	}
 }
 
 // run reads until the connection ends: nil when the coordinator closed it. It returns when its
@@ -75,6 +79,19 @@ func (c *controller) take(ctx context.Context, m protocol.Message) error {
 		})
 	case protocol.KindRead:
 		return with(m, func(r *protocol.Read) error { return c.read(ctx, r) })
+	case protocol.KindPull:
+		return with(m, func(p *protocol.Pull) error {
+			one, err := c.pulls.take(p)
+			if one != nil {
+				c.pulls.start(ctx, &c.streams, one)
+			}
+			return err
+		})
+	case protocol.KindStop:
+		return with(m, func(s *protocol.Stop) error {
+			c.pulls.stop(s.Attempt)
+			return nil
+		})
 	case protocol.KindCredit:
 		return with(m, func(credit *protocol.Credit) error {
 			c.credit(credit)

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -59,10 +60,11 @@ type inbox struct {
 	draining bool                 // it is to retire when no call waits for another
 }
 
-// output is the directory of a succeeded attempt.
+// output is what a succeeded attempt has left, and what it has read.
 type output struct {
-	plan *plan
-	dir  string // absolute
+	plan     *plan
+	dir      string   // absolute; "": it has left no file
+	extracts []string // of other hosts' outputs: of no more use once it is committed
 }
 
 func newInbox(dir string, programs []fanfold.Program, allow Allow) *inbox {
@@ -116,10 +118,10 @@ func (in *inbox) source(m *protocol.Source) error {
 		Records: m.Records,
 	}
 	if m.Path != "" {
-		if !filepath.IsLocal(m.Path) {
-			return fmt.Errorf("source: path %q leaves the worker's directory", m.Path)
+		if !filepath.IsLocal(m.Path) || m.Dir != "" && !filepath.IsAbs(m.Dir) {
+			return fmt.Errorf("source: path %q leaves the worker's directory %q", m.Path, m.Dir)
 		}
-		s.Path = filepath.Join(in.dir, m.Path)
+		s.Path, s.Extract = filepath.Join(cmp.Or(m.Dir, in.dir), m.Path), m.Extract
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -198,20 +200,27 @@ func (in *inbox) assign(m *protocol.Assign) (bool, error) {
 	return true, nil
 }
 
-// finished says that the running attempt has ended. With a dir it has left an output there, which
-// is kept until the Verdict; false means that its job is forgotten and nobody wants it.
+// finished says that the running attempt has ended. With a dir it has left an output there. It and
+// the extracts that it has read are kept until the Verdict; false means that its job is forgotten
+// and nobody wants them.
 func (in *inbox) finished(a *attempt, dir string) bool {
 	a.stop(nil)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.running = nil
-	if dir == "" {
+	o := output{plan: a.plan, dir: dir}
+	for i := range a.sources {
+		if a.sources[i].Extract {
+			o.extracts = append(o.extracts, a.sources[i].Path)
+		}
+	}
+	if dir == "" && o.extracts == nil {
 		return true
 	}
 	if in.plans[a.plan.handle] != a.plan {
 		return false
 	}
-	in.outputs[a.handle] = output{a.plan, dir}
+	in.outputs[a.handle] = o
 	return true
 }
 
@@ -272,16 +281,16 @@ func (in *inbox) takeBack(handle uint64) taken {
 	return takenCall
 }
 
-// verdict takes the output of an attempt out of the inbox: the directory that is to be removed.
-func (in *inbox) verdict(m *protocol.Verdict) (dir string) {
+// verdict takes the output of an attempt out of the inbox, and gives what is to be removed.
+func (in *inbox) verdict(m *protocol.Verdict) []string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	o := in.outputs[m.Attempt]
 	delete(in.outputs, m.Attempt)
 	if m.Committed {
-		return ""
+		return o.extracts
 	}
-	return o.dir
+	return []string{o.dir}
 }
 
 // forget drops a job and gives the directories that are to be removed.

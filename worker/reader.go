@@ -75,7 +75,7 @@ func (r *reader) take(m protocol.Message) error {
 			return r.answer(r.in.revoke(v.Attempt), v.Attempt, protocol.StatusReturned)
 		})
 	case protocol.KindVerdict:
-		return with(m, func(v *protocol.Verdict) error { return remove(r.in.verdict(v)) })
+		return with(m, func(v *protocol.Verdict) error { return remove(r.in.verdict(v)...) })
 	case protocol.KindForget:
 		return with(m, func(f *protocol.Forget) error { return remove(r.in.forget(f.Job)...) })
 	case protocol.KindRetire:
@@ -118,12 +118,12 @@ func with[B any, P interface {
 	return f(&body)
 }
 
-// remove removes the directories of attempts. What cannot be removed is left to the agent, which
-// removes all that a job has made.
-func remove(dirs ...string) error {
-	for _, dir := range dirs {
-		if dir != "" {
-			_ = os.RemoveAll(dir)
+// remove removes directories of attempts, and files. What cannot be removed is left to the agent,
+// which removes all that a job has made.
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if path != "" {
+			_ = os.RemoveAll(path)
 		}
 	}
 	return nil

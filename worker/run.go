@@ -36,6 +36,7 @@ func (x *executor) attempt(a *attempt) *protocol.Done {
 	}
 	if err != nil {
 		d = x.failed(a, t, r, err)
+		a.sources = nil // extracts stay for another attempt
 		x.in.finished(a, "")
 		_ = os.RemoveAll(t.Dir)
 		return d

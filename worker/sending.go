@@ -7,11 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/fanfold/fanfold/protocol"
+	"github.com/fanfold/fanfold/shuffle/transfer"
 )
 
 // filesPause is how long a file waits that cannot be opened because too many are.
@@ -25,17 +25,14 @@ type sending struct {
 	offset int64 // in the file
 	left   int64 // bytes
 
-	more chan struct{} // capacity one: credit came; never closed
-
-	mu     sync.Mutex // guards what follows
-	credit int64      // bytes
+	credit *transfer.Allowance
 }
 
 // read starts to send a file.
 func (c *controller) read(ctx context.Context, m *protocol.Read) error {
 	s := &sending{
 		from: c, conn: c.agent.control, stream: m.Stream, offset: m.Offset, left: m.Length,
-		credit: m.Credit, more: make(chan struct{}, 1),
+		credit: transfer.NewAllowance(m.Credit),
 	}
 	c.mu.Lock()
 	_, known := c.files[m.Stream]
@@ -63,18 +60,7 @@ func (c *controller) credit(m *protocol.Credit) {
 	s := c.files[m.Stream]
 	c.mu.Unlock()
 	if s != nil {
-		s.grant(m.Bytes)
-	}
-}
-
-// grant adds credit.
-func (s *sending) grant(bytes int64) {
-	s.mu.Lock()
-	s.credit += bytes
-	s.mu.Unlock()
-	select {
-	case s.more <- struct{}{}:
-	default: // send has a wake-up waiting
+		s.credit.Grant(max(0, m.Bytes))
 	}
 }
 
@@ -95,7 +81,7 @@ func (s *sending) send(ctx context.Context, root *os.Root, name string) error {
 	defer f.Close()
 	buf := make([]byte, min(s.left, protocol.BlockMax))
 	for first := true; first || s.left > 0; first = false {
-		n, err := s.spend(ctx, min(s.left, int64(len(buf))))
+		n, err := s.credit.Spend(ctx, min(s.left, int64(len(buf))))
 		if err != nil {
 			return err
 		}
@@ -127,25 +113,6 @@ func (s *sending) end() {
 	s.from.mu.Lock()
 	defer s.from.mu.Unlock()
 	delete(s.from.files, s.stream)
-}
-
-// spend waits for credit and takes at most n bytes of it.
-func (s *sending) spend(ctx context.Context, n int64) (int64, error) {
-	for n > 0 {
-		s.mu.Lock()
-		got := min(n, s.credit)
-		s.credit -= got
-		s.mu.Unlock()
-		if got > 0 {
-			return got, nil
-		}
-		select {
-		case <-s.more:
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-	}
-	return 0, nil
 }
 
 // fail ends the stream with an error.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,9 +30,9 @@ func IsLocal(err error) bool { return errors.Is(err, errLocal) }
 type FetcherConfig struct {
 	Root *os.Root // the worker's directory, where extracts go
 
-	// Dial connects to a worker, and proves both sides to each other where Token does not.
-	Dial  func(ctx context.Context, address string) (net.Conn, error)
-	Token []byte
+	// Dial connects to the worker of a name, and proves both sides to each other where the token of
+	// Admit does not.
+	Dial func(ctx context.Context, address, worker string) (net.Conn, error)
 
 	Name     string // of this worker
 	Product  string
@@ -43,6 +44,7 @@ type FetcherConfig struct {
 // Source is one partition of a segment on another host.
 type Source struct {
 	Address  string // HOST:PORT of the worker that has it
+	Worker   string // its name
 	Path     string // of its file, below that worker's directory
 	Part     uint32
 	Ticket   []byte
@@ -69,7 +71,8 @@ type Fetcher struct {
 	fetched, bytes, retries atomic.Int64
 
 	mu     sync.Mutex // guards what follows
-	peers  map[string]*peer
+	token  []byte
+	peers  map[string]*peer // by address
 	closed bool
 }
 
@@ -82,6 +85,14 @@ func NewFetcher(cfg FetcherConfig) *Fetcher {
 	return &Fetcher{
 		cfg: cfg, places: make(chan struct{}, fetchesMax), peers: map[string]*peer{},
 	}
+}
+
+// Admit says by which token this side proves itself from now on, and the others to it; nil: Dial
+// does.
+func (f *Fetcher) Admit(token []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.token = slices.Clone(token)
 }
 
 // Stats is what was done so far.
@@ -106,7 +117,7 @@ func (f *Fetcher) Fetch(ctx context.Context, s Source) error {
 	if _, err := f.cfg.Root.Stat(s.To); err == nil {
 		return nil
 	}
-	p, err := f.enter(s.Address)
+	p, err := f.enter(&s)
 	if err != nil {
 		return err
 	}
@@ -123,16 +134,16 @@ func (f *Fetcher) Fetch(ctx context.Context, s Source) error {
 }
 
 // enter gives the peer at an address, which stays known until the last one leaves it.
-func (f *Fetcher) enter(address string) (*peer, error) {
+func (f *Fetcher) enter(s *Source) (*peer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		return nil, fanfold.Errorf(fanfold.KindCancelled, "fetch segment", "the worker ends")
 	}
-	p := f.peers[address]
+	p := f.peers[s.Address]
 	if p == nil {
-		p = newPeer(f, address)
-		f.peers[address] = p
+		p = newPeer(f, s)
+		f.peers[s.Address] = p
 	}
 	p.users++
 	return p, nil
@@ -231,18 +242,21 @@ func cancelled(ctx context.Context) error {
 }
 
 // connect dials a worker and shakes hands.
-func (f *Fetcher) connect(ctx context.Context, address string) (*protocol.Conn, error) {
+func (f *Fetcher) connect(ctx context.Context, p *peer) (*protocol.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.Stall)
 	defer cancel()
-	c, err := f.cfg.Dial(ctx, address)
+	c, err := f.cfg.Dial(ctx, p.address, p.worker)
 	if err != nil {
 		return nil, fanfold.Errorf(fanfold.KindUnreachable, "fetch segment", "%w", err)
 	}
+	f.mu.Lock()
+	token := f.token
+	f.mu.Unlock()
 	conn := protocol.NewConn(c)
 	conn.SetWriteTimeout(f.cfg.Stall)
 	_, _, err = protocol.ConnectTo(ctx, conn, protocol.RoleWorker, protocol.Hello{
 		Role: uint8(protocol.RoleWorker), Name: f.cfg.Name, Product: f.cfg.Product,
-	}, f.cfg.Token)
+	}, token)
 	if err != nil {
 		return nil, err
 	}

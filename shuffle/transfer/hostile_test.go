@@ -165,9 +165,9 @@ func TestB9ServerOfSegments(t *testing.T) {
 }
 
 // liar is a server that answers a Fetch with what say makes of it.
-func liar(t *testing.T, say func(f *protocol.Fetch) protocol.Body) func(context.Context, string) (
-	net.Conn, error,
-) {
+func liar(
+	t *testing.T, say func(f *protocol.Fetch) protocol.Body,
+) func(context.Context, string, string) (net.Conn, error) {
 	serve := func(c net.Conn) {
 		conn := protocol.NewConn(c)
 		defer conn.Close()
@@ -192,7 +192,7 @@ func liar(t *testing.T, say func(f *protocol.Fetch) protocol.Body) func(context.
 			conn.Flush()
 		}
 	}
-	return func(context.Context, string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
 		go serve(far)
 		return near, nil

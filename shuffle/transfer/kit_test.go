@@ -162,7 +162,6 @@ func newRig(
 		t.Fatal(err)
 	}
 	sc := transfer.ServerConfig{
-		Token: testToken,
 		Open: func(path string) (*os.File, error) {
 			r.opened.Add(1)
 			return root.Open(path)
@@ -173,14 +172,15 @@ func newRig(
 		t.Fatal(err)
 	}
 	fc := transfer.FetcherConfig{
-		Root: to, Token: testToken, Name: "b",
-		Dial: func(ctx context.Context, _ string) (net.Conn, error) { return n.dial(ctx, n.front) },
+		Root: to, Name: "b",
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return n.dial(ctx, n.front) },
 	}
 	for _, o := range options {
 		o(&sc, &fc)
 	}
 	r.server, r.fetcher = transfer.NewServer(sc), transfer.NewFetcher(fc)
-	r.server.SetKey(testKey)
+	r.server.Admit(testToken, testKey)
+	r.fetcher.Admit(testToken)
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {

@@ -14,6 +14,7 @@ import (
 type peer struct {
 	fetcher *Fetcher
 	address string
+	worker  string
 	places  chan struct{} // perPeerMax
 	turn    chan struct{} // capacity one: whoever is in it may dial
 	users   int           // guarded by Fetcher.mu
@@ -22,9 +23,9 @@ type peer struct {
 	link *link      // nil: none that works
 }
 
-func newPeer(f *Fetcher, address string) *peer {
+func newPeer(f *Fetcher, s *Source) *peer {
 	return &peer{
-		fetcher: f, address: address,
+		fetcher: f, address: s.Address, worker: s.Worker,
 		places: make(chan struct{}, perPeerMax), turn: make(chan struct{}, 1),
 	}
 }
@@ -89,7 +90,7 @@ func (p *peer) dial(ctx context.Context) (*link, error) {
 	if l := p.current(); l != nil {
 		return l, nil
 	}
-	conn, err := p.fetcher.connect(ctx, p.address)
+	conn, err := p.fetcher.connect(ctx, p)
 	if err != nil {
 		return nil, err
 	}

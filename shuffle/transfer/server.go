@@ -20,24 +20,26 @@ import (
 // acceptPause is how long a Server rests that cannot accept connections, for want of descriptors.
 const acceptPause = 100 * time.Millisecond
 
-// ServerConfig describes a Server. Open must be set, and Token or Identify.
+// ServerConfig describes a Server. Open must be set.
 type ServerConfig struct {
 	// Open opens a regular file of the worker's, by its path below the worker's directory.
 	Open func(path string) (*os.File, error)
 
 	// Identify proves a peer by its transport, as TLS does, and gives the connection to use instead;
-	// it is part of the handshake, which ctx limits. nil: peers must have the Token.
+	// it is part of the handshake, which ctx limits. nil: peers must have the token of Admit.
 	Identify func(ctx context.Context, c net.Conn) (net.Conn, *protocol.Identity, error)
-	Token    []byte
 
 	Product string // for the greeting
 	Log     hclog.Logger
 }
 
+// errNotYet ends connections that come before Admit.
+var errNotYet = errors.New("the coordinator has not let this worker in")
+
 // Server serves segments to the workers of other hosts. Its methods are safe for concurrent use.
 type Server struct {
 	cfg ServerConfig
-	key atomic.Pointer[[]byte] // of the tickets; nil: nobody has one
+	may atomic.Pointer[secrets] // nil: nobody is let in
 
 	mu       sync.Mutex // guards what follows
 	entering []*entrance
@@ -56,10 +58,13 @@ func NewServer(cfg ServerConfig) *Server {
 	return &Server{cfg: cfg}
 }
 
-// SetKey says by which key tickets are made from now on.
-func (s *Server) SetKey(key []byte) {
-	key = slices.Clone(key)
-	s.key.Store(&key)
+// secrets are what a Server knows strangers from others by.
+type secrets struct{ token, key []byte }
+
+// Admit says by which token peers prove themselves from now on, where Identify does not, and by
+// which key tickets are made. Before that nobody is let in.
+func (s *Server) Admit(token, key []byte) {
+	s.may.Store(&secrets{slices.Clone(token), slices.Clone(key)})
 }
 
 // Serve accepts connections until ctx ends, closes the listener, and returns when all connections
@@ -142,9 +147,14 @@ func (s *Server) shake(
 		}
 		c, id = secured, proven
 	}
+	may := s.may.Load()
+	if may == nil {
+		c.Close()
+		return nil, protocol.Hello{}, errNotYet
+	}
 	conn := protocol.NewConn(c)
 	hello, _, err := protocol.Accept(ctx, conn, protocol.AcceptConfig{
-		Identity: id, Token: s.cfg.Token, Roles: []protocol.Role{protocol.RoleWorker},
+		Identity: id, Token: may.token, Roles: []protocol.Role{protocol.RoleWorker},
 		Hello: protocol.Hello{Role: uint8(protocol.RoleWorker), Product: s.cfg.Product},
 		Welcome: func(protocol.Hello, protocol.Identity) (w protocol.Welcome, err error) {
 			if s.count(1) > sessionsMax {
@@ -166,8 +176,7 @@ func (s *Server) count(n int) int {
 
 // mayFetch reports whether the ticket of a Fetch is right.
 func (s *Server) mayFetch(m *protocol.Fetch) bool {
-	key := s.key.Load()
-	return key != nil && m.Grants(*key)
+	return m.Grants(s.may.Load().key)
 }
 
 // pause waits, or until ctx ends.

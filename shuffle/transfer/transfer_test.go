@@ -95,7 +95,7 @@ func TestTicket(t *testing.T) {
 // A server without a key has given out no tickets.
 func TestTicketWithoutKey(t *testing.T) {
 	r := newRig(t, loopback(t), small)
-	r.server.SetKey(nil)
+	r.server.Admit(testToken, nil)
 	ask := r.ask(1)
 	ask.Ticket = protocol.Ticket(nil, testPath, 1)
 	r.failed(r.fetcher.Fetch(t.Context(), ask), fanfold.KindDenied)
@@ -103,12 +103,10 @@ func TestTicketWithoutKey(t *testing.T) {
 
 // Whoever does not have the token gets in nowhere.
 func TestR43FetcherWithoutToken(t *testing.T) {
-	wrong := func(token []byte) option {
-		return func(_ *transferServer, fc *transferFetcher) { fc.Token = token }
-	}
 	for name, token := range map[string][]byte{"none": nil, "another": testKey} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, loopback(t), small, wrong(token))
+			r := newRig(t, loopback(t), small)
+			r.fetcher.Admit(token)
 			r.failed(r.fetcher.Fetch(t.Context(), r.ask(1)), fanfold.KindDenied)
 		})
 	}
