@@ -38,6 +38,7 @@ type Agent struct {
 
 	born       time.Time         // origin of now
 	renewed    atomic.Int64      // when the last heartbeat was sent that was answered, as now has it
+	dials      chan struct{}     // holds one for each connection of a process that shakes hands
 	dismissed  atomic.Bool       // the coordinator does not want it back
 	welcomed   chan struct{}     // closed when the coordinator knows the worker
 	hash       [sha256.Size]byte // of this binary, set before welcomed is closed; zero: unknown
@@ -51,7 +52,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, logs: process.NewLogBook(), welcomed: make(chan struct{}),
-		born: time.Now(),
+		born: time.Now(), dials: make(chan struct{}, dialsMax),
 	}
 	for i := range cfg.Slots {
 		a.slots = append(a.slots, newSlot(a, fanfold.Slot(i)))

@@ -8,8 +8,13 @@ import (
 	"github.com/fanfold/fanfold/protocol"
 )
 
-// relayTime is how long a task process and the coordinator may take to shake hands.
-const relayTime = 10 * time.Second
+const (
+	// relayTime is how long a task process and the coordinator may take to shake hands.
+	relayTime = 10 * time.Second
+	// dialsMax is how many connections of task processes shake hands at a time: the coordinator has
+	// a limit for each host.
+	dialsMax = 4
+)
 
 // relay takes the connection of a slot's process to a coordinator that is elsewhere, on a
 // connection of its own, until either ends or ctx does. The agent shakes hands on both sides, and
@@ -17,24 +22,44 @@ const relayTime = 10 * time.Second
 func (a *Agent) relay(ctx context.Context, slot fanfold.Slot, near *protocol.Conn) error {
 	shaking, done := context.WithTimeout(ctx, relayTime)
 	defer done()
-	far, token, err := a.cfg.Dial(shaking)
-	if err != nil {
-		return err
-	}
-	_, _, err = protocol.Accept(shaking, near, protocol.AcceptConfig{
+	var far *protocol.Conn
+	_, _, err := protocol.Accept(shaking, near, protocol.AcceptConfig{
 		Identity: &protocol.Identity{Name: a.cfg.Name},
 		Roles:    []protocol.Role{protocol.RoleProcess},
 		Hello:    protocol.Hello{Product: a.cfg.Product},
-		Welcome: func(ours protocol.Hello, _ protocol.Identity) (protocol.Welcome, error) {
-			ours.Name, ours.Slots, ours.Product = a.cfg.Name, []uint32{uint32(slot)}, a.cfg.Product
-			_, w, err := protocol.Connect(shaking, far, ours, token)
+		Welcome: func(
+			hello protocol.Hello, _ protocol.Identity,
+		) (w protocol.Welcome, err error) {
+			hello.Name, hello.Slots, hello.Product = a.cfg.Name, []uint32{uint32(slot)}, a.cfg.Product
+			far, w, err = a.dial(shaking, hello)
 			return w, err
 		},
 	})
-	if err != nil {
+	if err == nil {
+		protocol.Relay(ctx, near, far)
+	} else if far != nil {
 		_ = far.Close()
-		return err
 	}
-	protocol.Relay(ctx, near, far)
-	return nil
+	return err
+}
+
+// dial connects to the coordinator for a process.
+func (a *Agent) dial(
+	ctx context.Context, hello protocol.Hello,
+) (*protocol.Conn, protocol.Welcome, error) {
+	select {
+	case a.dials <- struct{}{}:
+		defer func() { <-a.dials }()
+	case <-ctx.Done():
+		return nil, protocol.Welcome{}, context.Cause(ctx)
+	}
+	c, token, err := a.cfg.Dial(ctx)
+	if err != nil {
+		return nil, protocol.Welcome{}, err
+	}
+	_, w, err := protocol.Connect(ctx, c, hello, token)
+	if err != nil {
+		return nil, w, err // c is closed
+	}
+	return c, w, nil
 }
