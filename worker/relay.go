@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// relayTime is how long a task process and the coordinator may take to shake hands.
-	relayTime = 10 * time.Second
+	// relayTime is how long a task process may take until the coordinator has it, its turn to dial
+	// and the dialTime of its own included.
+	relayTime = time.Minute
+	dialTime  = 10 * time.Second
 	// dialsMax is how many connections of task processes shake hands at a time: the coordinator has
 	// a limit for each host.
 	dialsMax = 4
@@ -53,6 +55,8 @@ func (a *Agent) dial(
 	case <-ctx.Done():
 		return nil, protocol.Welcome{}, context.Cause(ctx)
 	}
+	ctx, done := context.WithTimeout(ctx, dialTime)
+	defer done()
 	c, token, err := a.cfg.Dial(ctx)
 	if err != nil {
 		return nil, protocol.Welcome{}, err
