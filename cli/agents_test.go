@@ -40,7 +40,7 @@ func TestR13R16AgentsAreKilled(t *testing.T) {
 			for range tasks + kills { // one that is killed may take a line
 				down.write("go\n")
 			}
-			submit.want(0)
+			submit.want(0, "its worker was lost") // and not: its task process died
 			if got := submit.stdout.String(); got != lines {
 				t.Errorf("got %q", got)
 			}

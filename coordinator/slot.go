@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -23,9 +24,9 @@ func (o *owner) openProcess(p *peer) {
 		p.process.image = o.imageNumber(hash, "")
 	}
 	switch {
-	case sl.process == nil:
+	case sl.process == nil && sl.doubted == nil:
 		o.bind(p.process)
-	case sl.process.image != p.process.image: // nobody waits for it any more
+	case sl.process != nil && sl.process.image != p.process.image: // nobody waits for it any more
 		o.keepWarm(sl, p.process)
 	default:
 		if sl.next != nil {
@@ -51,7 +52,8 @@ func (o *owner) bind(p *process) {
 
 // hurry ends a task process that has stayed although its successor is there.
 func (o *owner) hurry(sl *slot, now scheduler.Time) {
-	if sl.next != nil && now-sl.next.came > scheduler.Time(o.cfg.Limits.Handshake) {
+	most := scheduler.Time(o.cfg.Limits.Handshake)
+	if sl.next != nil && sl.process != nil && now-sl.next.came > most {
 		o.end(sl.process.peer, errProtocol("it has stayed although another one has come for its slot"))
 	}
 }
@@ -124,9 +126,30 @@ func (o *owner) loseProcess(p *process, why error) {
 		return
 	}
 	sl.process, p.cut = nil, cutOff(why)
-	if p.retired || p.killed || p.rested && p.cut == nil {
+	switch {
+	case p.retired || p.killed || p.rested && p.cut == nil:
 		o.giveUp(sl, p, scheduler.Returned)
-	} else {
+	case p.cut != nil || p.exited != nil || sl.worker.peer.attached:
+		o.giveUp(sl, p, scheduler.Crashed)
+	default:
+		o.doubt(sl, p)
+	}
+}
+
+// doubt waits for a word of the worker on a process whose connection has ended. If the worker turns
+// out to be gone too, its attempts were lost with it, and have not failed.
+func (o *owner) doubt(sl *slot, p *process) {
+	sl.doubted = p
+	async(o, o.ctx, func(ctx context.Context) (struct{}, error) {
+		pause(ctx, o.cfg.Limits.ExitedWait)
+		return struct{}{}, nil
+	}, func(struct{}, error) { o.crashed(sl, p) })
+}
+
+// crashed ends the doubt about a process whose worker goes on.
+func (o *owner) crashed(sl *slot, p *process) {
+	if sl.doubted == p {
+		sl.doubted = nil
 		o.giveUp(sl, p, scheduler.Crashed)
 	}
 }
@@ -201,6 +224,9 @@ func (o *owner) exited(w *worker, m *protocol.Exited) {
 		o.notStarted(sl, m, "cannot be started: "+m.Failed)
 	case !sl.part(m.PID):
 		o.notStarted(sl, m, m.Words+", before its handshake")
+	case sl.doubted != nil && samePID(sl.doubted.pid(), m.PID):
+		sl.doubted.exited = m
+		o.crashed(sl, sl.doubted)
 	case o.resolveExit(sl, m):
 	case sl.process != nil && samePID(sl.process.pid(), m.PID):
 		sl.process.exited = m
@@ -213,7 +239,8 @@ func (o *owner) exited(w *worker, m *protocol.Exited) {
 // that was used before, if it still is there, goes on, or else one of the worker's own image.
 func (o *owner) notStarted(sl *slot, m *protocol.Exited, why string) {
 	o.log.Error("start task process", "worker", sl.worker.name(), "slot", sl.index, "error", why)
-	if sl.id == 0 || sl.process != nil || !slices.Equal(m.Image, o.imageHash(sl.asked)) {
+	if sl.id == 0 || sl.process != nil || sl.doubted != nil ||
+		!slices.Equal(m.Image, o.imageHash(sl.asked)) {
 		return
 	}
 	sl.asked = noImage

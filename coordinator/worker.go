@@ -39,6 +39,7 @@ type slot struct {
 	next    *process   // of the same image, waits for the end of process; nil: none
 	warm    []*process // of other images, the least recently used first
 	asked   uint32     // image that the worker was told last to be wanted
+	doubted *process   // it has ended, and its worker may have too; else nil
 	gone    *process   // while the scheduler is told of its end; else nil
 	known   []uint32   // processes that have shaken hands, until the worker tells of their end
 
@@ -262,7 +263,7 @@ func (o *owner) loseWorker(w *worker) {
 			o.dismiss(p.peer, "its worker is gone")
 		}
 		o.closeSlot(sl, scheduler.Lost)
-		sl.process, sl.next, sl.warm = nil, nil, nil
+		sl.process, sl.next, sl.warm, sl.doubted = nil, nil, nil, nil
 	}
 	if w.leaving != nil {
 		for _, done := range w.leaving.done {
