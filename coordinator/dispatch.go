@@ -288,7 +288,9 @@ func (o *owner) stop(e *scheduler.Effect) {
 // takeBack asks for an attempt that may not have started.
 func (o *owner) takeBack(e *scheduler.Effect) {
 	if sl := o.slotOf(e.Slot); sl != nil && !o.recall(sl, e.Attempt, scheduler.Returned) {
-		o.send(sl.process.peer, &protocol.Revoke{Attempt: uint64(e.Attempt)})
+		m := &o.out.revoke
+		m.Attempt = uint64(e.Attempt)
+		o.send(sl.process.peer, m)
 	}
 }
 

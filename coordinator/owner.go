@@ -83,6 +83,7 @@ type owner struct {
 	out      struct { // what there is much of, each to be used at once
 		call   protocol.Call
 		reply  protocol.Reply
+		revoke protocol.Revoke
 		answer answer
 	}
 	snapshotBytes int64          // of all shards

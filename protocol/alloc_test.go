@@ -16,6 +16,7 @@ func hotMessages() []hot {
 		&Result{Stream: 1, Offset: 1 << 20, Data: make([]byte, 64)},
 		&Source{Attempt: 1 << 40, Stage: 1, Inline: make([]byte, 64)},
 		&Credit{Stream: 1, Bytes: 1 << 20},
+		&Revoke{Attempt: 1 << 40},
 		&Verdict{Attempt: 1 << 40, Committed: true},
 		&Task{Request: 1, Tag: 1 << 20, Data: make([]byte, 64)},
 		&Task{Request: 1, Tag: 1 << 20, Data: make([]byte, 64), Key: []byte("k"), Millis: 50, Flags: 2},

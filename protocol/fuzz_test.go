@@ -109,6 +109,7 @@ func FuzzHot(f *testing.F) {
 			&Source{a, u, uint32(h), uint32(s), text, u, data, i, text, y},
 			&Piece{a, i, data, s, -i, i, y, u, text},
 			&Assign{u, a, ^a, s, ^u, h, uint32(h), y, data, i, u, !y, data, nil},
+			&Revoke{a},
 			&Verdict{a, y},
 			&Done{a, s, i, u, text, -i, ^u, i, [][]byte{data, nil, data}, i, i,
 				[]Counter{{text, text, i}}, []Failure{{Request: a, Kind: u, Op: text, Log: text, Job: data,

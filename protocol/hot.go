@@ -130,6 +130,16 @@ func (m *Assign) parse(raw []byte) error {
 	return c.err
 }
 
+func (m *Revoke) append(dst []byte) []byte {
+	return appendUint(head(dst, KindRevoke, 1), m.Attempt)
+}
+
+func (m *Revoke) parse(raw []byte) error {
+	c := fields(raw)
+	m.Attempt = c.uint64()
+	return c.err
+}
+
 func (m *Verdict) append(dst []byte) []byte {
 	dst = head(dst, KindVerdict, 2)
 	dst = appendUint(dst, m.Attempt)

@@ -102,6 +102,9 @@ type Revoke struct {
 
 func (*Revoke) kind() Kind { return KindRevoke }
 
+// Validate checks what the types do not: nothing.
+func (*Revoke) Validate() error { return nil }
+
 // Verdict says whether the output of a Done is committed or is to be discarded.
 type Verdict struct {
 	Attempt   uint64

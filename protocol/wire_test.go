@@ -88,7 +88,7 @@ func TestWireTypes(t *testing.T) {
 // TestWireTypesValidate checks that every message with a field that types do not bound has rules.
 func TestWireTypesValidate(t *testing.T) {
 	without := map[string]string{
-		"InputEnd": "a number", "Stop": "a number", "Revoke": "a number",
+		"InputEnd": "a number", "Stop": "a number",
 		"Kill": "three numbers", "CancelTask": "two numbers",
 		"Log": "only as long as its frame",
 	}
