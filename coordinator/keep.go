@@ -21,7 +21,7 @@ func (o *owner) acknowledge(st *stream, m *protocol.Credit) {
 		q.acked += m.Bytes
 	}
 	for q.first < q.next {
-		if p := &q.list[q.first]; !p.early {
+		if p := &q.list[q.first]; p.state != isEarly {
 			c := cost(size(p.data))
 			if q.acked < c {
 				return
@@ -45,13 +45,13 @@ func (o *owner) acknowledgeEarly(st *stream, number uint64) {
 		return cmp.Compare(p.number, n)
 	})
 	p := &q.list[q.first+min(i, q.next-q.first-1)]
-	if !found || p.early {
+	if !found || p.state == isEarly {
 		return
 	}
 	o.drop(st, p.data)
-	*p = parcel{number: number, early: true}
+	*p = parcel{number: number, state: isEarly}
 	if q.early++; q.early > outletTidy && q.early > len(q.list)/2 {
-		q.list = slices.DeleteFunc(q.list[q.first:], func(p parcel) bool { return p.early })
+		q.list = slices.DeleteFunc(q.list[q.first:], func(p parcel) bool { return p.state == isEarly })
 		q.first, q.next, q.early = 0, q.next-q.first-q.early, 0
 	}
 }
@@ -106,8 +106,8 @@ func (o *owner) rewind(st *stream) {
 	list := make([]parcel, 0, len(q.list)-q.first)
 	for i, p := range q.list[q.first:] {
 		switch {
-		case p.early:
-		case p.state == 0 && q.first+i < q.next:
+		case p.state == isEarly:
+		case p.state == isPartial && q.first+i < q.next:
 			o.drop(st, p.data)
 		default:
 			list = append(list, p)

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"math"
 	"slices"
 
 	"github.com/fanfold/fanfold"
@@ -31,10 +32,15 @@ type parcel struct {
 	texts    *texts
 	epoch    uint32
 	attempts uint16
-	state    uint8 // of a Reply; 0: it is a Partial
+	state    uint8 // of a Reply; or isPartial, isEarly
 	again    bool
-	early    bool // it was acknowledged before its turn
 }
+
+// What a parcel may be that is no Reply.
+const (
+	isPartial = 0
+	isEarly   = math.MaxUint8 // it was acknowledged before its turn: nothing is left of it
+)
 
 // texts are those of a parcel.
 type texts struct {
@@ -139,7 +145,7 @@ func (o *owner) sendOutlet(st *stream) {
 		p := &q.list[q.next]
 		data := o.arena.get(p.data)
 		r.credit -= cost(len(data))
-		if p.state == 0 {
+		if p.state == isPartial {
 			o.send(r.peer, &protocol.Partial{
 				Stream: r.number, Tag: p.tag, Number: p.attempts, Status: p.texts.status, Data: data,
 			})
@@ -162,7 +168,7 @@ func (o *owner) sendOutlet(st *stream) {
 // dropFirst gives up the oldest parcel.
 func (o *owner) dropFirst(st *stream) {
 	q := &st.out
-	if p := &q.list[q.first]; p.early {
+	if p := &q.list[q.first]; p.state == isEarly {
 		q.early--
 	} else {
 		o.drop(st, p.data)
