@@ -17,8 +17,8 @@ import (
 // lease is after which time a silent worker is lost.
 const lease = 10 * time.Second
 
-// workerJobs are those that workers which do not see each other's files can do together.
-var workerJobs = []string{"stream"}
+// workerJobs are those of programs that each worker has itself.
+var workerJobs = []string{"wordcount", "sort", "stream"}
 
 // workerFaults befall workers of their own, and their links.
 var workerFaults = []fault{
