@@ -73,6 +73,10 @@ func TestBadWorkerIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, Config{}, 1)
 		c.agent.set(func(a *fakeAgent) { a.behave = failing(100) })
+		c.behave = func(p *fakeProcess, a *fakeAttempt) *protocol.Done {
+			time.Sleep(time.Second) // until the other one has failed often enough
+			return inline(p, a)
+		}
 		c.join("w2", 1)
 		cl := c.client("ann")
 		for range 2 {
