@@ -74,7 +74,7 @@ func TestBadWorkerIsShown(t *testing.T) {
 		c := newCluster(t, Config{}, 1)
 		c.agent.set(func(a *fakeAgent) { a.behave = failing(100) })
 		c.behave = func(p *fakeProcess, a *fakeAttempt) *protocol.Done {
-			time.Sleep(time.Second) // until the other one has failed often enough
+			pass(time.Second) // until the other one has failed often enough
 			return inline(p, a)
 		}
 		c.join("w2", 1)
