@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -96,6 +97,7 @@ func (a *app) serve(
 	if err != nil {
 		return err
 	}
+	defer leaveProcessors(local.slots)()
 	n, err := a.startNode(coordinator.Config{Token: token}, local)
 	if err != nil {
 		for _, l := range listeners {
@@ -118,6 +120,17 @@ func (a *app) serve(
 	defer a.reloadOnHangup(ctx, n.server)()
 	fmt.Fprint(a.stderr, next)
 	return serveUntil(ctx, n.server, listeners, a.identifier(certs))
+}
+
+// leaveProcessors has this process use no more processors than its task processes leave to it, but
+// half of all at least: one owner decides everything, and a second thread beside it costs more than
+// it does. GOMAXPROCS in the environment goes first.
+func leaveProcessors(slots int) (undo func()) {
+	all := runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(all-slots, all/2, 1))
+	}
+	return func() { runtime.GOMAXPROCS(all) }
 }
 
 // serveUntil serves until ctx ends or a listener fails. After SIGTERM running jobs may end.
