@@ -11,13 +11,18 @@ const (
 	Bzip2
 )
 
-// Range is a piece of one input. A plain range [Offset, Offset+Length) owns every line whose first
-// byte lies in it. A range of a compressed input is always the whole of it.
+// Range is a piece of one input. A plain range [Offset, Offset+Length) owns every record whose
+// first byte lies in it; where a format is not cut anywhere, it has whole records. A compressed
+// range has whole parts that can be decoded by themselves: of what comes out, it owns every record
+// that starts behind its first byte, or at it in the first range, and not behind the first byte of
+// the next one.
 type Range struct {
 	Name   string // as the job named it, or found it
 	Offset int64  // bytes
 	Length int64  // bytes
 	Codec  Codec
+	// Decoded is the offset of its first byte in what the input decodes to: see storage.Cut.
+	Decoded int64
 
 	// Size, ModTime and Tag are the input's identity when the job was submitted: an input that
 	// differs from it, at open or at the end of the read, fails the job.

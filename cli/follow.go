@@ -158,7 +158,12 @@ func (a *app) printSummary(s client.Summary, err error) {
 		fmt.Fprintln(a.stdout, file)
 	}
 	for _, n := range s.Counters {
-		if n.Group == systemCounters {
+		switch {
+		case n.Group != systemCounters:
+		case n.Name == fanfold.SkippedCounter:
+			fmt.Fprintf(a.stderr, "skipped %d bad records\n", n.N)
+			continue
+		default:
 			continue
 		}
 		fmt.Fprintf(a.stderr, "counter: %s %s %d\n", printable(n.Group), printable(n.Name), n.N)

@@ -217,7 +217,7 @@ func decoded(reading fanfold.Reading, r io.ReadCloser) (io.ReadCloser, error) {
 			io.Closer
 		}{buffered, r}, nil
 	}
-	text, err := storage.Decode(codec, buffered)
+	text, err := storage.DecodeAt(codec, buffered, 0, reading.ExpandMax)
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,10 @@ func registerReading(fs *pflag.FlagSet, r *fanfold.Reading) {
 		"`format` of the inputs: "+format.Usage+" (default: lines)")
 	fs.StringVar(&r.Codec, "codec", "",
 		"`codec` of the inputs: plain, gzip, zstd or bzip2 (default: by their first bytes)")
+	fs.IntVar(&r.ExpandMax, "expand-max", storage.DefaultExpandMax,
+		"times its size that a compressed input may become, above 64MiB")
+	fs.IntVar(&r.SkipBad, "skip-bad", 0, "skip up to `N` bad records (default: none)")
+	fs.StringVar(&r.Skipped, "skipped", "", "`folder` for copies of the records skipped")
 	fs.BoolVar(&r.Header, "header", false, "the first record of each input names its columns")
 }
 
@@ -110,6 +114,7 @@ func (f *jobFlags) validate() error {
 	}{
 		{"reducers", int64(f.reducers)}, {"top", int64(f.top)}, {"priority", int64(f.priority)},
 		{"max-attempts", int64(f.maxAttempts)}, {"progress-timeout", int64(f.progressTimeout)},
+		{"skip-bad", int64(f.reading.SkipBad)}, {"expand-max", int64(f.reading.ExpandMax)},
 		{"task-timeout", int64(f.taskTimeout)}, {"deadline", int64(f.deadline)},
 	} {
 		if n.value < 0 {
@@ -142,12 +147,13 @@ func (f *jobFlags) job(args []string) (fanfold.Job, []string, error) {
 	if job.Params, err = parseParams(f.params); err != nil {
 		return job, nil, err
 	}
-	if job.Output != "" {
-		path, err := filepath.Abs(job.Output)
-		if err != nil {
+	for _, folder := range []*string{&job.Output, &job.Reading.Skipped} {
+		if *folder == "" {
+			continue
+		}
+		if *folder, err = filepath.Abs(*folder); err != nil {
 			return job, nil, err
 		}
-		job.Output = path
 	}
 	if f.hasCommand() {
 		cmd, err := f.command()

@@ -26,6 +26,15 @@ func (o *owner) deliver(j *job) {
 		o.finish(j, scheduler.Failed)
 		return
 	}
+	if j.skipped > 0 && j.spec.Skipped != "" {
+		o.keepSkipped(j)
+		return
+	}
+	o.handOver(j)
+}
+
+// handOver is deliver for a job whose skipped records are saved.
+func (o *owner) handOver(j *job) {
 	if j.spec.Output != "" {
 		o.promote(j)
 		return
@@ -231,7 +240,10 @@ func (o *owner) tidyJob(j *job) {
 		o.dropEarlier(j)
 		o.forgetInProcesses(j)
 		if j.spec.Output != "" && !j.keepStaging {
-			o.removeStaging(j)
+			o.removeStaging(j, j.spec.Output)
+		}
+		if j.spec.Skipped != "" {
+			o.removeStaging(j, j.spec.Skipped)
 		}
 	}
 	if len(j.requests) == 0 && !j.kept {
@@ -268,11 +280,11 @@ func (o *owner) forgetInProcesses(j *job) {
 	}
 }
 
-// removeStaging removes the folder that attempts have written to. It goes on when the Server
-// closes.
-func (o *owner) removeStaging(j *job) {
+// removeStaging removes the folder that attempts have written to, below another. It goes on when
+// the Server closes.
+func (o *owner) removeStaging(j *job, from string) {
 	async(o, context.WithoutCancel(o.ctx), func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, o.cfg.Storage.Remove(ctx, stagingFolder(j.spec.Output, j.id.String()))
+		return struct{}{}, o.cfg.Storage.Remove(ctx, stagingFolder(from, j.id.String()))
 	}, func(_ struct{}, err error) {
 		if err != nil {
 			o.log.Warn("remove staging folder", "job", j.id, "error", err)

@@ -39,6 +39,7 @@ type job struct {
 	bounds   [][]byte // see cuts
 	live     int      // attempts on slots
 	inlined  int64    // bytes that its attempts have brought inline
+	skipped  int64    // bad records that committed map tasks have skipped
 	working  int      // goroutines that must end before the job is over
 
 	status  string
@@ -165,6 +166,7 @@ func (j *job) lose(r *result) {
 	r.lost = true
 	if r.stage == fanfold.StageMap {
 		j.bytes -= r.bytesIn
+		j.skipped -= r.skipped
 	}
 	if j.phase == phaseDelivering {
 		j.phase = phaseRunning

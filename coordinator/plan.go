@@ -51,23 +51,6 @@ type planner struct {
 	tasksMax  int
 }
 
-// input is a file that was found.
-type input struct {
-	storage.Info
-	codec fanfold.Codec
-}
-
-// compressed is how many bytes are about as much work as one of a compressed input.
-const compressedCost = 4
-
-// cost is how much of a task an input takes.
-func (in *input) cost() int64 {
-	if in.codec != fanfold.Plain {
-		return in.Size * compressedCost
-	}
-	return in.Size
-}
-
 // plan expands the patterns, in order. The error is that of the first that cannot be used.
 func (p planner) plan(ctx context.Context, patterns []string) (plan, error) {
 	var found []input
@@ -85,20 +68,30 @@ func (p planner) plan(ctx context.Context, patterns []string) (plan, error) {
 				return plan{}, fanfold.Errorf(fanfold.KindTooLarge, "list inputs",
 					"more than %d files", len(found))
 			}
-			found = append(found, input{info, codec})
+			found = append(found, input{Info: info, codec: codec})
 			cost += found[len(found)-1].cost() + fileCost
 		}
 	}
-	return p.cut(found, cost)
+	size := p.size(cost)
+	for i := range found {
+		in := &found[i]
+		if in.cost() <= size {
+			continue
+		}
+		if err := p.findCuts(ctx, in, size); err != nil {
+			return plan{}, inputError(in.Name, err)
+		}
+	}
+	return p.cut(found, size)
 }
 
-// probe is how an input is compressed: as the job says, or as its first bytes do.
-func (p *planner) probe(ctx context.Context, name string) (fanfold.Codec, error) {
-	codec, auto, err := storage.ParseCodec(p.codec)
-	if auto {
-		codec, err = storage.Probe(ctx, p.store, name)
+// size is how much a split is to have of inputs that are so much work.
+func (p *planner) size(cost int64) int64 {
+	if p.splitSize > 0 {
+		return p.splitSize
 	}
-	return codec, err
+	each := cost / int64(max(1, p.slots)*tasksPerSlot)
+	return min(fanfold.DefaultSplitSize, max(splitBytesMin, each))
 }
 
 // notListed is inputError for a pattern that may mean something where the client is.
@@ -117,14 +110,10 @@ func inputError(name string, err error) *fanfold.Error {
 	return e
 }
 
-// cut makes splits: a plain file larger than the split size is cut into ranges, equal ones unless
-// they are wide, smaller ones share a split with their neighbours, a compressed one has its own.
-func (p planner) cut(found []input, cost int64) (plan, error) {
-	size := p.splitSize
-	if size == 0 {
-		each := cost / int64(max(1, p.slots)*tasksPerSlot)
-		size = min(fanfold.DefaultSplitSize, max(splitBytesMin, each))
-	}
+// cut makes splits: an input larger than the split size is cut into ranges, equal ones unless they
+// are wide, as far as its format and its codec allow; smaller ones share a split with their
+// neighbours.
+func (p planner) cut(found []input, size int64) (plan, error) {
 	c := cutter{size: size, format: p.format, names: rangeNamesMax}
 	if p.wide && p.splitSize == 0 {
 		c.slots = int64(max(1, p.slots))
@@ -133,7 +122,7 @@ func (p planner) cut(found []input, cost int64) (plan, error) {
 		}
 	}
 	for _, in := range found {
-		if n := c.pieces(in, size); len(c.splits)+int(n) > p.tasksMax {
+		if n := in.pieces(c.format, size); len(c.splits)+int(n) > p.tasksMax {
 			err := fanfold.Errorf(fanfold.KindTooLarge, "plan map tasks", "more than %d", p.tasksMax)
 			err.Hint = "choose a larger split size"
 			return plan{}, err
@@ -171,48 +160,27 @@ func (c *cutter) target() int64 {
 	return c.wide
 }
 
-// pieces is into how many ranges an input is cut.
-func (c *cutter) pieces(in input, size int64) int64 {
-	if c.snap(in, 1) >= in.Size {
-		return 1
-	}
-	return max(1, (in.Size+size-1)/size)
-}
-
-// snap gives the next offset, at or behind another, at which an input may be cut.
-func (c *cutter) snap(in input, offset int64) int64 {
-	switch {
-	case in.codec != fanfold.Plain:
-		return in.Size
-	case c.format.Cut == format.CutAnywhere:
-		return min(offset, in.Size)
-	case c.format.Cut == format.CutAtSize:
-		size := int64(c.format.Size)
-		return min((offset+size-1)/size*size, in.Size)
-	}
-	return in.Size
-}
-
 func (c *cutter) add(in input) {
 	size := c.target()
-	n := c.pieces(in, size)
+	n := in.pieces(c.format, size)
 	if n == 1 && in.cost() <= size {
 		c.pack(in, size)
 		return
 	}
 	c.flush()
-	for i, from := int64(1), int64(0); from < in.Size; i++ {
+	from := storage.Cut{}
+	for i := int64(1); from.Offset < in.Size; i++ {
 		to := in.Size / n * i
 		switch {
-		case n == 1 || c.slots == 0 && i == n:
+		case n == 1 || c.slots == 0 && i >= n:
 			to = in.Size
 		case c.slots > 0:
-			to = from + c.target()
+			to = from.Offset + c.target()/in.weight()
 		}
-		to = c.snap(in, max(to, from+1))
-		c.join(in, from, to)
+		next := in.snap(c.format, max(to, from.Offset+1))
+		c.join(in, from, next.Offset)
 		c.flush()
-		from = to
+		from = next
 	}
 	if n == 1 && in.Size >= wholeBytesNote && len(c.whole) < wholeNamesMax {
 		c.whole = append(c.whole, in.Name)
@@ -225,20 +193,20 @@ func (c *cutter) pack(in input, size int64) {
 	if full {
 		c.flush()
 	}
-	c.join(in, 0, in.Size)
-	c.cost += in.cost() - in.Size
+	c.join(in, storage.Cut{}, in.Size)
 }
 
-// join adds the range [from, to) of an input to the open split.
-func (c *cutter) join(in input, from, to int64) {
+// join adds the range of an input from a cut to an offset to the open split.
+func (c *cutter) join(in input, from storage.Cut, to int64) {
+	length := to - from.Offset
 	c.open.ranges = append(c.open.ranges, fanfold.Range{
-		Name: in.Name, Offset: from, Length: to - from, Codec: in.codec,
-		Size: in.Size, ModTime: in.ModTime, Tag: in.Tag,
+		Name: in.Name, Offset: from.Offset, Length: length, Codec: in.codec,
+		Size: in.Size, ModTime: in.ModTime, Tag: in.Tag, Decoded: from.Decoded,
 	})
-	if c.open.bytes += to - from; len(c.open.ranges) == 1 {
+	if c.open.bytes += length; len(c.open.ranges) == 1 {
 		c.open.hosts = in.Hosts
 	}
-	c.cost += to - from + fileCost
+	c.cost += length*in.weight() + fileCost
 	c.names -= len(in.Name)
 }
 

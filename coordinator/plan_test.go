@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/format"
+	"github.com/fanfold/fanfold/internal/corpus"
 	"github.com/fanfold/fanfold/protocol"
 	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/storage/memstore"
@@ -70,6 +71,46 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// CSV is cut between records, compressed inputs between members.
+func TestPlanCutsWhereRecordsAre(t *testing.T) {
+	row := "1,\"a\n\n\nb\"\n" // 10 bytes
+	csv, err := format.Parse("csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	members, err := corpus.BlockGzip([]byte("ab\ncd"), []byte("ef\n"), []byte("gh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &memstore.Store{}
+	store.Put("/in/a", []byte(strings.Repeat(row, 4)))
+	store.Put("/in/b", members)
+	store.Put("/in/c", []byte("\"open"+strings.Repeat("\n", 100)))
+	tests := []struct {
+		format *format.Format
+		name   string
+		want   string
+	}{
+		{csv, "/in/a", "a[0:20] | a[20:30] | a[30:40]"}, {csv, "/in/c", "c[0:105]"},
+		{lines, "/in/b", "b[0:38]gzip | b[38:74]gzip | b[74:109]gzip"},
+		{csv, "/in/b", "b[0:109]gzip"},
+	}
+	for _, test := range tests {
+		p := planner{store: store, format: test.format, splitSize: 15, slots: 2, tasksMax: 100}
+		got, err := p.plan(t.Context(), []string{test.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var splits []string
+		for _, s := range got.splits {
+			splits = append(splits, describe(s))
+		}
+		if text := strings.Join(splits, " | "); text != test.want {
+			t.Errorf("%s as %s: got %s, want %s", test.name, test.format.Name, text, test.want)
+		}
+	}
+}
+
 func describe(s split) string {
 	var ranges []string
 	for _, r := range s.ranges {
@@ -119,7 +160,7 @@ func TestPlanWide(t *testing.T) {
 			found = append(found, input{Info: storage.Info{Name: fmt.Sprint(i), Size: size}})
 			cost += size
 		}
-		got, err := p.cut(found, cost)
+		got, err := p.cut(found, p.size(cost))
 		var sizes []int64
 		for _, s := range got.splits {
 			sizes = append(sizes, s.bytes)

@@ -21,7 +21,9 @@ type result struct {
 	in       int64 // records read
 	bytesIn  int64
 	counters []protocol.Counter
-	failure  *fanfold.Error // nil: it succeeded, or was asked to stop
+	failure  *fanfold.Error // nil: it succeeded, or was asked to stop; see skipped
+	skipped  int64          // bad records that were skipped; failure is about the first
+	copies   string         // the file with copies of them, in the job's folder for that
 	lost     bool           // it was committed, and has gone since
 	sample   [][]byte       // keys of its output, where partitions are ranges
 }
@@ -133,6 +135,7 @@ func (o *owner) bring(w *worker, a *attempt, m *protocol.Done) (*result, error) 
 		}
 		w.done++
 		r.counters, r.sample = slices.Clone(m.Counters), a.sample
+		o.noteSkipped(r, a)
 		for _, part := range m.Inline {
 			r.output.Inline = append(r.output.Inline, slices.Clone(part))
 			j.inlined += int64(len(part))
@@ -235,6 +238,7 @@ func (o *owner) commit(e *scheduler.Effect) {
 		r, j := o.results.get(e.Result), o.running[e.Job]
 		r.task = e.Task
 		j.commit(r)
+		o.checkSkipped(j, r)
 		o.markDirty(j)
 	}
 	o.verdict(e, true)

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are those of all task processes.
-var programs = []fanfold.Program{words, lines, parrot, upper}
+var programs = []fanfold.Program{words, lines, parrot, upper, fussy}
 
 // words counts words. With the parameter "map", or "reduce", each such attempt meets the director
 // there before its first record.

@@ -32,6 +32,7 @@ type feeder struct {
 	mapper  fanfold.Mapper
 	blocks  fanfold.BlockMapper // nil: mapper takes records
 	closer  fanfold.Closer      // nil: it has none, or Close was called
+	careful *careful            // nil: a record that is bad ends the attempt
 }
 
 // run makes the mapper, feeds it, and closes it.
@@ -40,18 +41,18 @@ func (f *feeder) run() error {
 	if err != nil {
 		return userError("start mapper", "", -1, err)
 	}
-	f.mapper, f.pace.last = m, time.Now()
-	if f.format.Lines {
-		f.blocks, _ = m.(fanfold.BlockMapper)
-	}
-	f.closer, _ = m.(fanfold.Closer)
+	f.use(m)
+	f.pace.last = time.Now()
 	defer func() {
 		if c := f.closer; c != nil {
 			_ = c.Close(nil)
 		}
 	}()
-	if err := f.feed(); err != nil {
+	if err := f.feed(); err != nil && err != errWindow { //nolint:errorlint // it is never wrapped
 		return err
+	}
+	if f.careful != nil && f.careful.at != nil {
+		f.careful.at(noRecord)
 	}
 	if c := f.closer; c != nil {
 		f.closer = nil
@@ -61,6 +62,15 @@ func (f *feeder) run() error {
 	}
 	f.emit.Flush()
 	return f.emit.Err()
+}
+
+// use makes m the mapper. Blocks are for those that may fail as a whole.
+func (f *feeder) use(m fanfold.Mapper) {
+	f.mapper = m
+	if f.format.Lines && f.careful == nil {
+		f.blocks, _ = m.(fanfold.BlockMapper)
+	}
+	f.closer, _ = m.(fanfold.Closer)
 }
 
 func (f *feeder) feed() error {
@@ -122,7 +132,7 @@ func (f *feeder) readHeader(r *fanfold.Range) ([]byte, error) {
 		return nil, f.inputError(r.Name, 0, err)
 	}
 	defer file.Close()
-	text, err := storage.Decode(r.Codec, file)
+	text, err := storage.DecodeAt(r.Codec, file, 0, f.task.Reading.ExpandMax)
 	if err != nil {
 		return nil, f.inputError(r.Name, 0, err)
 	}
@@ -191,25 +201,28 @@ func (f *feeder) feedPlain(r *fanfold.Range, file io.Reader, from int64) error {
 	return f.feedBlocks(r.Name, nil)
 }
 
+// feedCompressed feeds a range of a compressed input. A part that comes before the range may end
+// within a record, which it has then.
 func (f *feeder) feedCompressed(r *fanfold.Range, file io.Reader) error {
-	counted := &countingReader{r: file}
-	decoded, err := storage.Decode(r.Codec, counted)
-	if err != nil {
-		return f.inputError(r.Name, 0, err)
+	text := newDecoded(r, file, f.format.Delimiter, f.task.Reading.ExpandMax)
+	defer text.Close()
+	f.records.Reset(text, r.Decoded, format.NoEnd, -1)
+	if r.Offset > 0 {
+		if err := f.records.SkipRecord(); err != nil {
+			return f.inputError(r.Name, f.records.Offset(), err)
+		}
 	}
-	defer decoded.Close()
-	f.records.Reset(decoded, 0, format.NoEnd, -1)
-	return f.feedBlocks(r.Name, counted)
+	return f.feedBlocks(r.Name, text)
 }
 
-// feedBlocks feeds the blocks of one input. What counts as read is the blocks or, if there is one,
-// what went through a counter below the decompressor.
-func (f *feeder) feedBlocks(name string, counted *countingReader) error {
+// feedBlocks feeds the blocks of one input. What counts as read is the blocks or, of a compressed
+// input, what they were made of.
+func (f *feeder) feedBlocks(name string, compressed *decoded) error {
 	before := f.result.BytesIn
 	for {
 		block, offset, err := f.records.Next()
-		if counted != nil {
-			f.result.BytesIn = before + counted.n
+		if compressed != nil {
+			f.result.BytesIn = before + compressed.read()
 		}
 		if err == io.EOF {
 			return nil
@@ -217,7 +230,7 @@ func (f *feeder) feedBlocks(name string, counted *countingReader) error {
 		if err != nil {
 			return f.inputError(name, f.records.Offset(), err)
 		}
-		if counted == nil {
+		if compressed == nil {
 			f.result.BytesIn += int64(len(block))
 		}
 		if err := f.feedBlock(name, block, offset); err != nil {
@@ -271,20 +284,32 @@ func (f *feeder) feedRecord(name string, value []byte, offset int64) error {
 		f.header = false
 		return nil
 	}
+	if f.careful != nil {
+		return f.careful.feed(f, name, value, offset)
+	}
 	f.result.In++
-	rec := fanfold.Record{Key: f.key, Value: value, Offset: offset}
-	if f.pick != nil {
-		var err error
-		if rec.Key, rec.Value, err = f.pick(value); err != nil {
-			err = fanfold.Errorf(fanfold.KindInput, "", "%s: the %s record at offset %d: %w",
-				name, f.format.Name, offset, err)
-			return f.inputError(name, offset, err)
-		}
+	rec, err := f.record(name, value, offset)
+	if err != nil {
+		return err
 	}
 	if err := f.mapper.Map(rec, f.emit); err != nil {
 		return userError("run mapper", name, offset, err)
 	}
 	return nil
+}
+
+// record makes a record of what stands in an input.
+func (f *feeder) record(name string, value []byte, offset int64) (rec fanfold.Record, err error) {
+	rec = fanfold.Record{Key: f.key, Value: value, Offset: offset}
+	if f.pick == nil {
+		return rec, nil
+	}
+	if rec.Key, rec.Value, err = f.pick(value); err != nil {
+		err = fanfold.Errorf(fanfold.KindInput, "", "%s: the %s record at offset %d: %w",
+			name, f.format.Name, offset, err)
+		err = f.inputError(name, offset, err)
+	}
+	return rec, err
 }
 
 // checkpoint tells that the attempt makes progress, and stops it when it must stop.
@@ -343,17 +368,4 @@ func userError(op, input string, offset int64, err error) error {
 		e.Input, e.Offset = input, offset
 	}
 	return e
-}
-
-// countingReader counts what is read through it.
-type countingReader struct {
-	r io.Reader
-	n int64
-}
-
-// Read reads.
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
 }

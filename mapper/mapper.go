@@ -35,6 +35,12 @@ type Spec struct {
 	// does not say, and Top apply to the records of this attempt.
 	Final shuffle.Final
 
+	// Skipped is the file of Storage that takes what the attempt skips, if it skips anything; "":
+	// there is none.
+	Skipped string
+	// Scout finds bad records in another process, which they may kill; nil: there is none.
+	Scout func(from int64, found func(Bad)) error
+
 	NoInline bool // outputs go to files, however small they are
 	Storage  *storage.Mux
 	Progress func(bytesIn int64) // called once a block with Result.BytesIn so far; may be nil
@@ -46,6 +52,8 @@ type Result struct {
 	In      int64          // records read
 	BytesIn int64          // bytes of input read, before decompression
 	Spills  int            // times that the buffers were written to disk
+	Skipped int64          // records that were skipped, and are not in In
+	Sample  error          // what was wrong with the first of them
 }
 
 // sink is what a map attempt emits into.
@@ -58,19 +66,28 @@ type sink interface {
 
 // Run runs the program's mapper over the split. It returns early when the task's context ends, with
 // the cause. A panic of user code passes through; nothing is left on disk then, nor after an error.
+// A job that skips bad records repeats what it must: see careful.
 func Run(t *fanfold.Task, s Spec) (Result, error) {
-	var r Result
 	how, err := format.Of(t.Reading)
 	if err != nil {
-		return r, err
+		return Result{}, err
 	}
+	if t.Reading.SkipBad > 0 {
+		return runCareful(t, &s, how)
+	}
+	return run(t, &s, how, nil)
+}
+
+func run(t *fanfold.Task, s *Spec, how *format.Format, c *careful) (r Result, err error) {
 	out, err := s.sink(t)
 	if err != nil {
 		return r, err
 	}
 	defer out.Close()
-	f := feeder{task: t, spec: &s, result: &r, emit: fanfold.NewEmitter(out), format: how}
-	f.records = format.Reader{Format: how, Limits: format.DefaultLimits}
+	f := feeder{
+		task: t, spec: s, result: &r, emit: fanfold.NewEmitter(out), format: how, careful: c,
+		records: format.Reader{Format: how, Limits: format.DefaultLimits},
+	}
 	if err := f.run(); err != nil {
 		return r, err
 	}

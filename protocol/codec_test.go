@@ -346,7 +346,8 @@ func TestJob(t *testing.T) {
 		Command: &fanfold.Command{Mapper: []string{"tr"}, Combiner: []string{"c"},
 			Reducer: []string{"uniq", "-c"}, Aggregate: "count", Separator: ",", KeyFields: 2,
 			Env: []string{"A=1"}, Dir: "/d"},
-		Reading:   fanfold.Reading{Format: "csv", Codec: "zstd", Header: true},
+		Reading: fanfold.Reading{Format: "csv", Codec: "zstd", Header: true, ExpandMax: 7,
+			SkipBad: 5, Skipped: "/b"},
 		NoBackups: true, Labels: []string{"rack=7"},
 	}
 	for i := range reflect.TypeFor[fanfold.Job]().NumField() {
@@ -376,7 +377,7 @@ func TestSplit(t *testing.T) {
 	want := fanfold.Split{
 		Ranges: []fanfold.Range{
 			{Name: "/data/ä", Offset: 1 << 40, Length: 64 << 20, Codec: fanfold.Zstd, Size: 1 << 50,
-				ModTime: -5, Tag: "1:2"},
+				ModTime: -5, Tag: "1:2", Decoded: 9},
 			{},
 		},
 		Offset: 77, First: true,

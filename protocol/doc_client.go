@@ -144,6 +144,9 @@
 //	31 Labels           [str]     key=value: only workers with all of them run its tasks; host and
 //	                              worker are every worker's, its names
 //	32 SortKeys         [str]     order of the lines of a key for Reducer, as sort -k has it
+//	33 ExpandMax        u32       times its size that a compressed input may become; 0: 1000
+//	34 SkipBad          u32       bad records that may be skipped
+//	35 Skipped          str       a folder for copies of them; "": none
 //
 // Feed is 0 for a command that is kept running and answers each line with one, in turn; 1 for one
 // that gets many lines ahead; 2 for one that is started for each line, whose whole output is the

@@ -56,7 +56,8 @@
 // Split is the array [ranges, offset, first]: an array of ranges, an i64 (of the Input in the
 // client's stream) and a bool (the Input is the stream's first). A range is the array [name str,
 // offset i64, length i64, codec u8, size i64, modification time i64 in nanoseconds since 1970, tag
-// str]; codecs are 0 none, 1 gzip, 2 zstd, 3 bzip2. Size, time and tag identify the input.
+// str, decoded i64: offset of the first byte in what the input decodes to]; codecs are 0 none, 1
+// gzip, 2 zstd, 3 bzip2. Size, time and tag identify the input.
 //
 // # Stop: 43, control, from coordinator
 //
@@ -104,7 +105,7 @@
 //	10 In        i64        records read
 //	11 BytesIn   i64        of input read
 //	12 Counters  [Counter]
-//	13 Failure   [Failure]  none or one
+//	13 Failure   [Failure]  none or one; of a success, the first bad record that was skipped
 //	14 Lost      u32        no-source: the task whose output cannot be read
 //
 // Status is 1 succeeded, 2 failed, 3 stopped (after a Stop), 4 returned (it had not started), 5

@@ -34,6 +34,9 @@ func FromJob(j fanfold.Job) JobSpec {
 		Reads:           j.Reading.Format,
 		Codec:           j.Reading.Codec,
 		Header:          j.Reading.Header,
+		ExpandMax:       unsigned(j.Reading.ExpandMax),
+		SkipBad:         unsigned(j.Reading.SkipBad),
+		Skipped:         j.Reading.Skipped,
 	}
 	for _, key := range slices.Sorted(maps.Keys(j.Params)) {
 		s.Params = append(s.Params, Param{key, j.Params[key]})
@@ -99,5 +102,8 @@ func (s *JobSpec) Job() fanfold.Job {
 
 // Reading is how the inputs of the job become records.
 func (s *JobSpec) Reading() fanfold.Reading {
-	return fanfold.Reading{Format: s.Reads, Codec: s.Codec, Header: s.Header}
+	return fanfold.Reading{
+		Format: s.Reads, Codec: s.Codec, Header: s.Header, ExpandMax: int(s.ExpandMax),
+		SkipBad: int(s.SkipBad), Skipped: s.Skipped,
+	}
 }

@@ -86,6 +86,9 @@ type JobSpec struct {
 	NoBackups       bool
 	Labels          []string // key=value, that workers must have
 	SortKeys        []string
+	ExpandMax       uint32 // times its size that a compressed input may become
+	SkipBad         uint32 // bad records that may be skipped
+	Skipped         string // folder for copies of them
 }
 
 // Validate checks what the types do not. An error of fanfold.KindUsage is about the job, and does
@@ -105,7 +108,7 @@ func (s *JobSpec) bounds() error {
 	}
 	return cmp.Or(
 		texts(labelMax, s.Program, s.ID, s.Aggregate, s.Separator, s.Reads, s.Codec),
-		texts(PathMax, s.Output, s.Dir),
+		texts(PathMax, s.Output, s.Dir, s.Skipped),
 		texts(TextMax, s.Mapper...),
 		texts(TextMax, s.Combiner...),
 		texts(TextMax, s.Reducer...),

@@ -157,7 +157,7 @@ type Done struct {
 	In       int64    // records read
 	BytesIn  int64    // of input read
 	Counters []Counter
-	Failure  []Failure // none or one
+	Failure  []Failure // none or one; of a success, the first record that was skipped
 	Lost     uint32    // StatusNoSource: task of the source
 }
 

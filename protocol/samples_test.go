@@ -33,7 +33,8 @@ func sampleSpec() JobSpec {
 		Format: 1, MaxAttempts: 4, ProgressTimeout: 600_000, TaskTimeout: 1000, Deadline: 5000,
 		Priority: 4, ID: "once", Detach: true, Mapper: []string{"tr", " ", "\n"},
 		Reducer: []string{"uniq", "-c"}, Separator: "\t", KeyFields: 1, Env: []string{"LC_ALL=C"},
-		Dir: "/home/u", Feed: 1, Reads: "csv:2", Codec: "gzip", Header: true,
+		Dir: "/home/u", Feed: 1, Reads: "csv:2", Codec: "gzip", Header: true, ExpandMax: 99, SkipBad: 3,
+		Skipped:   "/bad",
 		NoBackups: true, Labels: []string{"rack=7"},
 		SortKeys: []string{"2,2n", "1"},
 	}

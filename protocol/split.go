@@ -3,13 +3,13 @@ package protocol
 import "github.com/fanfold/fanfold"
 
 // AppendSplit appends a split as Assign carries it: the array [ranges, offset, first], each range
-// an array of the fields of fanfold.Range in their order. Inline bytes are not in it.
+// an array of the fields of fanfold.Range in their order, Decoded last. Inline bytes are not in it.
 func AppendSplit(dst []byte, s *fanfold.Split) []byte {
 	dst = appendArray(dst, 3)
 	dst = appendArray(dst, len(s.Ranges))
 	for i := range s.Ranges {
 		r := &s.Ranges[i]
-		dst = appendArray(dst, 7)
+		dst = appendArray(dst, 8)
 		dst = appendString(dst, r.Name)
 		dst = appendInt(dst, r.Offset)
 		dst = appendInt(dst, r.Length)
@@ -17,6 +17,7 @@ func AppendSplit(dst []byte, s *fanfold.Split) []byte {
 		dst = appendInt(dst, r.Size)
 		dst = appendInt(dst, r.ModTime)
 		dst = appendString(dst, r.Tag)
+		dst = appendInt(dst, r.Decoded)
 	}
 	dst = appendInt(dst, s.Offset)
 	return appendBool(dst, s.First)
@@ -58,6 +59,7 @@ func (c *cursor) ranges() (list []fanfold.Range) {
 			Size:    c.int64(),
 			ModTime: c.int64(),
 			Tag:     c.string(),
+			Decoded: c.int64(),
 		})
 		c.close(item)
 	}

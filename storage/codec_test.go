@@ -3,12 +3,14 @@ package storage_test
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/corpus"
 	"github.com/fanfold/fanfold/storage"
 	"github.com/fanfold/fanfold/storage/memstore"
 	"github.com/klauspost/compress/gzip"
@@ -163,4 +165,112 @@ func TestProbeMissing(t *testing.T) {
 	if _, err := decode(99, nil); fanfold.KindOf(err) != fanfold.KindUnsupported {
 		t.Errorf("%v, want unsupported", err)
 	}
+}
+
+// TestX11Bomb: what expands beyond all measure is refused, in the middle of it.
+func TestX11Bomb(t *testing.T) {
+	bomb := zstded(t, strings.Repeat("0", 80<<20))
+	if ratio := 80 << 20 / len(bomb); ratio < storage.DefaultExpandMax {
+		t.Fatalf("a ratio of %d is no bomb", ratio)
+	}
+	got, err := decode(fanfold.Zstd, bomb)
+	if fanfold.KindOf(err) != fanfold.KindTooLarge || len(got) < 64<<20 || len(got) >= 80<<20 {
+		t.Errorf("%d bytes, %v, want a part and a too-large error", len(got), err)
+	}
+	z, err := storage.DecodeAt(fanfold.Zstd, bytes.NewReader(bomb), 0, 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	if n, err := io.Copy(io.Discard, z); n != 80<<20 || err != nil {
+		t.Errorf("allowed: %d bytes, %v", n, err)
+	}
+}
+
+// TestDamageIsPlaced: errors say where in the compressed bytes.
+func TestDamageIsPlaced(t *testing.T) {
+	random := make([]byte, 1<<20)
+	for i := range random {
+		random[i] = byte(rand.Uint32())
+	}
+	content := gzipped(t, string(random))
+	cut := len(content) / 2
+	z, err := storage.DecodeAt(fanfold.Gzip, bytes.NewReader(content[:cut]), 5000, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	_, err = io.Copy(io.Discard, z)
+	want := fmt.Sprintf("decode gzip: the compressed bytes up to %d: they are cut short", cut+5000)
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestCuts(t *testing.T) {
+	block, err := corpus.BlockGzip([]byte("one\ntw"), []byte("o\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := corpus.BlockGzip([]byte("one\ntw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := zstded(t, "one\ntw"), zstded(t, "o\n")
+	unsized := "\x28\xb5\x2f\xfd\x00\x58\x31\x00\x00abcdef" // a raw block of 6 bytes
+	frames := unsized + string(one) + string(two)
+	tests := []struct {
+		name    string
+		codec   fanfold.Codec
+		content string
+		every   int64
+		want    string
+	}{
+		{"bgzip", fanfold.Gzip, string(block), 1,
+			fmt.Sprintf("[{%d 6} {%d 8}]", len(first), 2*len(first)-4)},
+		{"far apart", fanfold.Gzip, string(block), int64(len(first)) + 1,
+			fmt.Sprintf("[{%d 8}]", 2*len(first)-4)},
+		{"one member", fanfold.Gzip, string(first), 1, "[]"},
+		{"other members", fanfold.Gzip, string(gzipped(t, "a")) + string(gzipped(t, "b")), 1, "[]"},
+		{"bgzip and another", fanfold.Gzip, string(block) + string(gzipped(t, "b")), 1, "[]"},
+		{"bgzip cut short", fanfold.Gzip, string(block[:len(block)-1]), 1, "[]"},
+		{"zstd", fanfold.Zstd, frames, 1,
+			fmt.Sprintf("[{%d 6} {%d 12}]", len(unsized), len(unsized)+len(one))},
+		{"zstd cut short", fanfold.Zstd, frames[:len(frames)-5], 1, "[]"},
+		{"zstd and text", fanfold.Zstd, frames + "text", 1, "[]"},
+		{"bzip2", fanfold.Bzip2, "BZh9", 1, "[]"},
+	}
+	for _, tt := range tests {
+		var s memstore.Store
+		s.Put("a", []byte(tt.content))
+		cuts, err := storage.Cuts(t.Context(), &s, "a", tt.codec, tt.every)
+		if got := fmt.Sprint(cuts); got != tt.want || err != nil {
+			t.Errorf("%s: got %s, %v, want %s", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+func FuzzCuts(f *testing.F) {
+	block, _ := corpus.BlockGzip([]byte("one"), []byte("two"))
+	f.Add(block, true)
+	f.Add([]byte("\x28\xb5\x2f\xfd\x00\x58\x31\x00\x00abcdef\x50\x2a\x4d\x18\x00\x00\x00\x00"), false)
+	f.Fuzz(func(t *testing.T, content []byte, gz bool) {
+		var s memstore.Store
+		s.Put("a", content)
+		codec := fanfold.Zstd
+		if gz {
+			codec = fanfold.Gzip
+		}
+		cuts, err := storage.Cuts(t.Context(), &s, "a", codec, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := storage.Cut{}
+		for _, c := range cuts {
+			if c.Offset <= last.Offset || c.Decoded < last.Decoded || c.Offset >= int64(len(content)) {
+				t.Fatalf("cuts %v of %d bytes", cuts, len(content))
+			}
+			last = c
+		}
+	})
 }

@@ -45,7 +45,10 @@ func (a *attempt) final() shuffle.Final {
 		}
 	}
 	if f.Output != "" {
-		f.Name = ".fanfold-" + a.id.Dir()
+		f.Name = stagedName(a.id)
 	}
 	return f
 }
+
+// stagedName is what an attempt writes in a folder that the coordinator moves files of, below that.
+func stagedName(id fanfold.AttemptID) string { return ".fanfold-" + id.Dir() }

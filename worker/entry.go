@@ -40,6 +40,13 @@ const memoryBeside = 64 << 20
 // main must end with the exit code then. Programs are those that the process can run, mux is where
 // it reads inputs and writes outputs.
 func Entry(programs []fanfold.Program, mux *storage.Mux) (exit int, isChild bool) {
+	if os.Getenv(scoutVariable) != "" {
+		if err := runAsScout(programs, mux); err != nil {
+			fmt.Fprintln(os.Stderr, "fanfold: scout:", err)
+			return fanfold.ExitFailed, true
+		}
+		return fanfold.ExitOK, true
+	}
 	switch process.Enter() {
 	case process.RoleShim:
 		return process.RunShim(), true
@@ -63,11 +70,16 @@ func runTask(programs []fanfold.Program, mux *storage.Mux) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	self, err := process.SelfPath()
+	if err != nil {
+		return err
+	}
 	marker := process.NewMarker()
 	return Main(context.Background(), process.TaskConn(), programs, MainConfig{
 		Name: setup.Worker, Slot: setup.Slot, Dir: setup.Dir, Image: setup.Image,
-		Allow: setup.Allow, Storage: mux, Memory: setup.Memory, TasksMax: setup.TasksMax,
-		Log: os.Stderr,
+		Allow: setup.Allow, Storage: mux, Self: self, Memory: setup.Memory,
+		TasksMax: setup.TasksMax,
+		Log:      os.Stderr,
 		Mark: func(id fanfold.AttemptID, begin bool) {
 			if begin {
 				marker.Begin(id.String())

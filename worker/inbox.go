@@ -67,19 +67,24 @@ type output struct {
 	extracts []string // of other hosts' outputs: of no more use once it is committed
 }
 
+func byName(programs []fanfold.Program) map[string]*fanfold.Program {
+	m := make(map[string]*fanfold.Program, len(programs))
+	for i := range programs {
+		m[programs[i].Name] = &programs[i]
+	}
+	return m
+}
+
 func newInbox(dir string, programs []fanfold.Program, allow Allow) *inbox {
 	in := &inbox{
 		epoch:    time.Now(),
 		dir:      dir,
 		allow:    allow,
-		programs: make(map[string]*fanfold.Program, len(programs)),
+		programs: byName(programs),
 		plans:    map[uint64]*plan{},
 		material: map[uint64]*material{},
 		outputs:  map[uint64]output{},
 		asked:    map[uint64]*asked{},
-	}
-	for i := range programs {
-		in.programs[programs[i].Name] = &programs[i]
 	}
 	return in
 }

@@ -27,6 +27,7 @@ type MainConfig struct {
 	Allow    Allow        // what commands it may run
 	Storage  *storage.Mux // where inputs are read and outputs are written
 	Memory   int64        // bytes for an attempt's buffers when the job does not say; 0: DefaultMemory
+	Self     string       // the path of this process's binary, which Entry is called in; "": unknown
 	TasksMax int          // attempts and calls after which Main retires; 0: no limit
 	Log      io.Writer    // what the attempts print by way of Task.Log; nil: discarded
 

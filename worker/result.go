@@ -27,6 +27,8 @@ type result struct {
 	in, bytesIn int64
 	lost        uint32 // with reducer.ErrSource: task of the source
 	spills      int    // times that its buffers were written to disk
+	skipped     int64  // bad records that were skipped
+	sample      error  // what was wrong with the first of them
 }
 
 // done gives the Done of a success, without File and Counters.
@@ -34,14 +36,18 @@ func (r *result) done() *protocol.Done {
 	return &protocol.Done{
 		Status: protocol.StatusSucceeded, File: r.output.File, Bytes: r.output.Bytes,
 		CRC: r.output.CRC, Records: r.output.Records, Inline: r.output.Inline,
-		In: r.in, BytesIn: r.bytesIn,
+		In: r.in, BytesIn: r.bytesIn, Failure: r.wireSample(),
 	}
 }
 
-// countSpills makes the spills of a success a counter of the job: none where there were none.
-func (r *result) countSpills(t *fanfold.Task) {
+// count makes counters of the job of the spills of a success, and of the records that it has
+// skipped: none where there were none.
+func (r *result) count(t *fanfold.Task) {
 	if r.spills > 0 {
 		t.Count(systemGroup, t.ID.Stage.String()+"_spills", int64(r.spills))
+	}
+	if r.skipped > 0 {
+		t.Count(systemGroup, fanfold.SkippedCounter, r.skipped)
 	}
 }
 

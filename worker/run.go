@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fanfold/fanfold"
@@ -31,7 +32,7 @@ func (x *executor) attempt(a *attempt) *protocol.Done {
 	d := r.done()
 	if err == nil {
 		x.sample(a, &r)
-		r.countSpills(t)
+		r.count(t)
 		d.Counters, err = counters(t)
 	}
 	if err != nil {
@@ -70,21 +71,34 @@ func (x *executor) work(a *attempt, t *fanfold.Task, b *beat) (r result, err err
 	switch a.id.Stage {
 	case fanfold.StageMap:
 		r, err := mapper.Run(t, x.mapperSpec(a, t, b))
-		return result{r.Output, r.In, r.BytesIn, 0, r.Spills}, err
+		return result{
+			output: r.Output, in: r.In, bytesIn: r.BytesIn, spills: r.Spills,
+			skipped: r.Skipped, sample: r.Sample,
+		}, err
 	case fanfold.StageReduce:
 		r, err := reducer.Run(t, x.reducerSpec(a, t, b))
-		return result{r.Output, r.In, r.BytesIn, r.LostTask, r.Spills}, err
+		return reduced(r), err
 	case fanfold.StageGather:
 		r, err := reducer.Gather(t, x.reducerSpec(a, t, b))
-		return result{r.Output, r.In, r.BytesIn, r.LostTask, r.Spills}, err
+		return reduced(r), err
 	}
 	return r, fanfold.Errorf(fanfold.KindProtocol, "run attempt", "no stage %d", a.id.Stage)
+}
+
+func reduced(r reducer.Result) result {
+	return result{
+		output: r.Output, in: r.In, bytesIn: r.BytesIn, lost: r.LostTask, spills: r.Spills,
+	}
 }
 
 func (x *executor) mapperSpec(a *attempt, t *fanfold.Task, b *beat) mapper.Spec {
 	s := mapper.Spec{
 		Program: a.plan.program, Split: a.split, Memory: x.memory(a), Dir: t.Dir,
 		Final: a.final(), Storage: x.cfg.Storage, Progress: b.read, NoInline: a.filed,
+		Scout: x.scout(a, t, b),
+	}
+	if folder := a.plan.job.Reading.Skipped; folder != "" {
+		s.Skipped = strings.TrimSuffix(folder, "/") + "/" + stagedName(a.id)
 	}
 	switch {
 	case a.plan.last == fanfold.StageMap:

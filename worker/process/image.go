@@ -62,7 +62,7 @@ func SelfHash() ([sha256.Size]byte, error) { return selfHash() }
 
 // selfHash keeps its result: the binary of a running process does not change.
 var selfHash = sync.OnceValues(func() ([sha256.Size]byte, error) {
-	path, err := selfPath()
+	path, err := SelfPath()
 	if err != nil {
 		return [sha256.Size]byte{}, err
 	}

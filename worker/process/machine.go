@@ -41,7 +41,7 @@ func machineOf(f *os.File) machine {
 
 // runsHere refuses a binary for another processor than that of this program.
 func runsHere(f *os.File) error {
-	path, err := selfPath()
+	path, err := SelfPath()
 	if err != nil {
 		return err
 	}

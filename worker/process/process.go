@@ -82,7 +82,7 @@ var refusals = []error{
 var errSignal = errors.New("a signal ended the process that was to watch over it")
 
 func startOnce(ctx context.Context, image Image, o Options) (*Process, error) {
-	exe, err := selfPath()
+	exe, err := SelfPath()
 	if err != nil {
 		return nil, err
 	}

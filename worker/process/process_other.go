@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// selfPath names the binary of this process.
-func selfPath() (string, error) {
+// SelfPath names the binary of this process.
+func SelfPath() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("find own binary: %w", err)

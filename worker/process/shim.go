@@ -73,7 +73,7 @@ var errRefused = errors.New("isolation is refused")
 // sees it.
 func (s *shim) start() (seen int, err error) {
 	keepFiles()
-	exe, err := selfPath()
+	exe, err := SelfPath()
 	if os.Getenv(roleVariable) == roleShimImage {
 		exe = imagePath
 	}

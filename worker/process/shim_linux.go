@@ -11,8 +11,8 @@ import (
 	"github.com/fanfold/fanfold/internal/proctree"
 )
 
-// selfPath names the binary that this process runs, whatever stands at its path by now.
-func selfPath() (string, error) { return "/proc/self/exe", nil }
+// SelfPath names the binary that this process runs, whatever stands at its path by now.
+func SelfPath() (string, error) { return "/proc/self/exe", nil }
 
 // imagePath names the open file on fdImage.
 const imagePath = "/proc/self/fd/7"
