@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -138,36 +139,30 @@ func startCoordinator(ts *testscript.TestScript, neg bool, args []string) {
 		s.stderr <- string(rest)
 	}()
 	ts.Setenv("COORDINATOR_PID", fmt.Sprint(cmd.Process.Pid))
-	running[ts] = s
+	running.Store(ts, s)
 	ts.Defer(func() {
-		if running[ts] == s {
-			_ = s.end(syscall.SIGKILL)
+		if running.CompareAndDelete(ts, s) {
+			_, _ = s.stop(syscall.SIGKILL)
 		}
 	})
 }
 
-// running has the coordinator of each script; scripts run one after the other.
-var running = map[*testscript.TestScript]*server{}
+// running has the *server of each *testscript.TestScript; scripts run side by side.
+var running sync.Map
 
 // endCoordinator runs `end SIGNAL CODE`: it signals the coordinator, waits for it, and compares its
 // exit code. Nothing that it printed meanwhile may be left unexpected: it goes to the file log.
 func endCoordinator(ts *testscript.TestScript, neg bool, args []string) {
-	s := running[ts]
-	if neg || s == nil || len(args) != 2 {
+	v, ok := running.LoadAndDelete(ts)
+	if neg || !ok || len(args) != 2 {
 		ts.Fatalf("usage: end SIGNAL CODE, after coordinator")
 	}
 	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
-	delete(running, ts)
-	printed, code := s.stop(signals[args[0]])
+	printed, code := v.(*server).stop(signals[args[0]])
 	ts.Check(os.WriteFile(ts.MkAbs("log"), []byte(printed), 0o600))
 	if fmt.Sprint(code) != args[1] {
 		ts.Fatalf("coordinator: exit code %d, want %s; it printed:\n%s", code, args[1], printed)
 	}
-}
-
-func (s *server) end(sig syscall.Signal) error {
-	_, _ = s.stop(sig)
-	return nil
 }
 
 func (s *server) stop(sig syscall.Signal) (printed string, code int) {
