@@ -75,7 +75,10 @@ func (a *app) checkKeys(ctx context.Context, c *check, params []string) error {
 // check reads all files and prints what there is to say of them.
 func (a *app) check(ctx context.Context, c *check, names []string) error {
 	for _, name := range names {
-		if err := a.checkInputs(ctx, c, name); err != nil {
+		err := a.eachInput(ctx, name, func(file string, text io.ReadCloser) error {
+			return c.file(ctx, file, text)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -89,26 +92,6 @@ func (a *app) check(ctx context.Context, c *check, names []string) error {
 	text += fmt.Sprintf("checksum: %016x%016x\n", c.high, c.low)
 	_, err := io.WriteString(outputWriter{a.stdout}, text)
 	return err
-}
-
-// checkInputs reads the files that one argument means.
-func (a *app) checkInputs(ctx context.Context, c *check, name string) error {
-	if name == stdinName {
-		return c.file(ctx, "standard input", a.input(ctx))
-	}
-	for info, err := range a.files.List(ctx, name) {
-		if err != nil {
-			return err
-		}
-		file, _, err := a.files.Open(ctx, info.Name, 0)
-		if err != nil {
-			return err
-		}
-		if err := c.file(ctx, info.Name, file); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // check is what is known of the lines so far. It is the sink of the emitter that it has for keys.

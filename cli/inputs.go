@@ -138,23 +138,31 @@ func (a *app) inline(ctx context.Context, c copying, names []string) io.ReadClos
 
 func (a *app) copyInputs(ctx context.Context, c copying, w io.Writer, names []string) error {
 	for _, name := range names {
-		if name == stdinName {
-			if err := c.copy(w, a.input(ctx)); err != nil {
-				return err
-			}
-			continue
+		err := a.eachInput(ctx, name, func(_ string, file io.ReadCloser) error { return c.copy(w, file) })
+		if err != nil {
+			return err
 		}
-		for info, err := range a.files.List(ctx, name) {
-			if err != nil {
-				return err
-			}
-			file, _, err := a.files.Open(ctx, info.Name, 0)
-			if err != nil {
-				return err
-			}
-			if err := c.copy(w, file); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// eachInput gives the files that one argument means to read, which closes them.
+func (a *app) eachInput(
+	ctx context.Context, name string, read func(name string, file io.ReadCloser) error,
+) error {
+	if name == stdinName {
+		return read("standard input", a.input(ctx))
+	}
+	for info, err := range a.files.List(ctx, name) {
+		if err != nil {
+			return err
+		}
+		file, _, err := a.files.Open(ctx, info.Name, 0)
+		if err != nil {
+			return err
+		}
+		if err := read(info.Name, file); err != nil {
+			return err
 		}
 	}
 	return nil

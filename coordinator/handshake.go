@@ -5,15 +5,10 @@ import (
 	"context"
 	"errors"
 	"net"
-	"syscall"
-	"time"
 
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/protocol"
 )
-
-// acceptPause is how long a listener rests that is out of file descriptors.
-const acceptPause = 100 * time.Millisecond
 
 // errEvicted ends the oldest handshake when there are too many.
 var errEvicted = fanfold.Errorf(fanfold.KindBusy, "shake hands",
@@ -127,26 +122,4 @@ func hostOf(a net.Addr) string {
 		return ""
 	}
 	return tcp.IP.String()
-}
-
-// temporary reports an error of Accept after which the listener works again.
-func temporary(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
-		errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.ENOBUFS) ||
-		errors.Is(err, syscall.ENOMEM) || isTimeout(err)
-}
-
-func isTimeout(err error) bool {
-	var e net.Error
-	return errors.As(err, &e) && e.Timeout()
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

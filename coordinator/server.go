@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/listen"
 	"github.com/fanfold/fanfold/protocol"
 )
 
@@ -97,27 +98,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, identify Identify) e
 	defer s.work.Done()
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	unwatch := context.AfterFunc(ctx, func() { l.Close() })
-	defer unwatch()
-	defer l.Close()
-	for {
-		c, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				c.Close()
-			}
-			return s.failure()
-		case temporary(err):
-			s.cfg.Log.Warn("accept", "error", err)
-			pause(ctx, acceptPause)
-			continue
-		case err != nil:
-			return fanfold.Errorf(fanfold.KindUnreachable, "accept connection", "%w", err)
-		}
+	warn := func(err error) { s.cfg.Log.Warn("accept", "error", err) }
+	err := listen.Accept(ctx, l, warn, func(c net.Conn) {
 		h := s.enter(context.Background(), hostOf(c.RemoteAddr())) // here: the oldest is evicted first
 		s.work.Go(func() { s.accepted(h, c, identify) })
+	})
+	if err != nil {
+		return fanfold.Errorf(fanfold.KindUnreachable, "accept connection", "%w", err)
 	}
+	return s.failure()
 }
 
 // accepted serves one connection of a listener, as h.

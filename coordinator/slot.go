@@ -8,6 +8,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/coordinator/scheduler"
+	"github.com/fanfold/fanfold/internal/pause"
 	"github.com/fanfold/fanfold/protocol"
 )
 
@@ -141,7 +142,7 @@ func (o *owner) loseProcess(p *process, why error) {
 func (o *owner) doubt(sl *slot, p *process) {
 	sl.doubted = p
 	async(o, o.ctx, func(ctx context.Context) (struct{}, error) {
-		pause(ctx, o.cfg.Limits.ExitedWait)
+		pause.For(ctx, o.cfg.Limits.ExitedWait)
 		return struct{}{}, nil
 	}, func(struct{}, error) { o.crashed(sl, p) })
 }

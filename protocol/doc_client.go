@@ -407,7 +407,7 @@
 //	8 Again     bool       an earlier Task of the same ID got this result
 //	9 Failure   [Failure]  one unless it has succeeded; else none
 //
-// # Partial: 25, bulk, from process worker coordinator
+// # Partial: 25, bulk, from process coordinator
 //
 // What a task says before its Reply, under credit to the client. A repeated attempt says it again:
 // what came with another Number is void then. From a process Stream is the attempt, Tag and Number

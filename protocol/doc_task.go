@@ -89,7 +89,7 @@
 //	2 ID      bin  16 bytes, or none
 //	3 Before  u32  0: all
 //
-// # Done: 47, bulk, from process worker
+// # Done: 47, bulk, from process
 //
 // Ends an attempt.
 //
@@ -111,7 +111,7 @@
 // Status is 1 succeeded, 2 failed, 3 stopped (after a Stop), 4 returned (it had not started), 5
 // no-source (it cannot read a source), 6 timed out (Assign.Millis have passed).
 //
-// # Sample: 55, control, from process worker
+// # Sample: 55, control, from process
 //
 // Has keys of the output of a map attempt, from which the coordinator finds the ranges of the
 // reduce tasks. The Done of the attempt follows.
@@ -147,7 +147,7 @@
 // last). A result may go on in the next Call. Its own result is all that the reducer emits, one
 // value behind the other; of one that is Associative it may become a value of another reduce.
 //
-// # Return: 50, bulk, from process worker
+// # Return: 50, bulk, from process
 //
 // Ends a Call.
 //
@@ -165,7 +165,7 @@
 //
 //	1 Reason  str  for people
 //
-// # Ask: 52, bulk, from process worker
+// # Ask: 52, bulk, from process
 //
 // A task calls another, of a program of the same binary. Its attempt waits, and its process runs
 // other Calls, until it has been Told of each Ask.
@@ -186,7 +186,7 @@
 //	4 Data     bin        the result
 //	5 Failure  [Failure]  one unless it has succeeded; else none
 //
-// # Snapshot: 54, bulk, from process worker coordinator
+// # Snapshot: 54, bulk, from process coordinator
 //
 // The state of a shard of a stateful job. From a process: it is to be kept, and holds what the
 // Returns before it have done. To a process, before the first Call of the shard: it is to be

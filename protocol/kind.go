@@ -100,7 +100,6 @@ const (
 	bySubmit  roles = 1<<RoleClient | 1<<RoleAdmin
 	byPeer          = byClient | byWorker | byProcess
 	byAll           = byPeer | byServer
-	byTask          = byProcess | byWorker // a worker relays for its processes
 )
 
 // in reports whether r is in the set.
@@ -144,7 +143,7 @@ var kinds = [...]struct {
 
 	KindTask:       {"Task", bulk, bySubmit, (*Task)(nil)},
 	KindReply:      {"Reply", bulk, byServer, (*Reply)(nil)},
-	KindPartial:    {"Partial", bulk, byServer | byTask, (*Partial)(nil)},
+	KindPartial:    {"Partial", bulk, byServer | byProcess, (*Partial)(nil)},
 	KindCancelTask: {"CancelTask", control, bySubmit, (*CancelTask)(nil)},
 	KindShardMoved: {"ShardMoved", control, byServer, (*ShardMoved)(nil)},
 
@@ -155,16 +154,16 @@ var kinds = [...]struct {
 	KindRevoke:  {"Revoke", control, byServer, (*Revoke)(nil)},
 	KindVerdict: {"Verdict", control, byServer, (*Verdict)(nil)},
 	KindForget:  {"Forget", control, byServer, (*Forget)(nil)},
-	KindDone:    {"Done", bulk, byTask, (*Done)(nil)},
-	KindBeat:    {"Beat", urgent, byTask, (*Beat)(nil)},
+	KindDone:    {"Done", bulk, byProcess, (*Done)(nil)},
+	KindBeat:    {"Beat", urgent, byProcess | byWorker, (*Beat)(nil)},
 
 	KindCall:     {"Call", bulk, byServer, (*Call)(nil)},
-	KindReturn:   {"Return", bulk, byTask, (*Return)(nil)},
+	KindReturn:   {"Return", bulk, byProcess, (*Return)(nil)},
 	KindRetire:   {"Retire", control, byServer, (*Retire)(nil)},
-	KindAsk:      {"Ask", bulk, byTask, (*Ask)(nil)},
+	KindAsk:      {"Ask", bulk, byProcess, (*Ask)(nil)},
 	KindTold:     {"Told", bulk, byServer, (*Told)(nil)},
-	KindSnapshot: {"Snapshot", bulk, byServer | byTask, (*Snapshot)(nil)},
-	KindSample:   {"Sample", control, byTask, (*Sample)(nil)},
+	KindSnapshot: {"Snapshot", bulk, byServer | byProcess, (*Snapshot)(nil)},
+	KindSample:   {"Sample", control, byProcess, (*Sample)(nil)},
 
 	KindStart:     {"Start", control, byServer, (*Start)(nil)},
 	KindKill:      {"Kill", control, byServer, (*Kill)(nil)},

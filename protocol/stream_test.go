@@ -79,10 +79,10 @@ func TestStreamRules(t *testing.T) {
 func TestStreamRoles(t *testing.T) {
 	allowed := map[Kind]string{
 		KindTask: "client admin", KindCancelTask: "client admin", KindReply: "coordinator",
-		KindShardMoved: "coordinator", KindPartial: "process worker coordinator",
-		KindCall: "coordinator", KindReturn: "process worker", KindRetire: "coordinator",
-		KindAsk: "process worker", KindTold: "coordinator",
-		KindSnapshot: "process worker coordinator",
+		KindShardMoved: "coordinator", KindPartial: "process coordinator",
+		KindCall: "coordinator", KindReturn: "process", KindRetire: "coordinator",
+		KindAsk: "process", KindTold: "coordinator",
+		KindSnapshot: "process coordinator",
 	}
 	for k, want := range allowed {
 		if got := senders(kinds[k].from); got != want {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/pause"
 )
 
 // stuckAfter is when an attempt that is stopped counts as hung.
@@ -116,10 +117,10 @@ func (r *run) repeat(ctx context.Context, n int, do func(context.Context) error)
 		if err := do(ctx); err != nil {
 			return err
 		}
-		pause := time.NewTimer(time.Duration(r.rng.IntN(int(200 * time.Millisecond))))
-		defer pause.Stop()
+		next := time.NewTimer(time.Duration(r.rng.IntN(int(200 * time.Millisecond))))
+		defer next.Stop()
 		select {
-		case <-pause.C:
+		case <-next.C:
 		case <-r.work.done():
 			return nil
 		case <-ctx.Done():
@@ -131,12 +132,6 @@ func (r *run) repeat(ctx context.Context, n int, do func(context.Context) error)
 
 // rest waits for a time.
 func rest(ctx context.Context, d time.Duration) error {
-	pause := time.NewTimer(d)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	pause.For(ctx, d)
+	return context.Cause(ctx)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/pause"
 	"github.com/fanfold/fanfold/protocol"
 	"github.com/fanfold/fanfold/shuffle"
 )
@@ -215,7 +216,7 @@ func (f *Fetcher) complete(ctx context.Context, p *peer, s *Source, x *shuffle.E
 		if err := x.Rewind(); err != nil {
 			return local(err)
 		}
-		pause(ctx, min(pauseMin<<(failures-1), pauseMax))
+		pause.For(ctx, min(pauseMin<<(failures-1), pauseMax))
 	}
 }
 

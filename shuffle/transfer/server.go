@@ -9,16 +9,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/fanfold/fanfold"
+	"github.com/fanfold/fanfold/internal/listen"
 	"github.com/fanfold/fanfold/protocol"
 )
-
-// acceptPause is how long a Server rests that cannot accept connections, for want of descriptors.
-const acceptPause = 100 * time.Millisecond
 
 // ServerConfig describes a Server. Open must be set.
 type ServerConfig struct {
@@ -72,21 +69,13 @@ func (s *Server) Admit(token, key []byte) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	unwatch := context.AfterFunc(ctx, func() { l.Close() })
-	defer unwatch()
-	defer l.Close()
-	for {
-		c, err := l.Accept()
-		switch {
-		case err == nil:
-			e, shaking := s.enter(ctx) // here: the oldest is evicted first
-			all.Go(func() { s.session(ctx, shaking, e, c) })
-		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return
-		default:
-			s.cfg.Log.Warn("accept", "error", err)
-			pause(ctx, acceptPause)
-		}
+	warn := func(err error) { s.cfg.Log.Warn("accept", "error", err) }
+	err := listen.Accept(ctx, l, warn, func(c net.Conn) {
+		e, shaking := s.enter(ctx) // here: the oldest is evicted first
+		all.Go(func() { s.session(ctx, shaking, e, c) })
+	})
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		warn(err)
 	}
 }
 
@@ -177,14 +166,4 @@ func (s *Server) count(n int) int {
 // mayFetch reports whether the ticket of a Fetch is right.
 func (s *Server) mayFetch(m *protocol.Fetch) bool {
 	return m.Grants(s.may.Load().key)
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
