@@ -26,6 +26,8 @@ type order struct {
 	reading bool      // pieces[0] is being read from the spool
 	part    uint32    // partition that sources are read for
 
+	tickets map[*worker][]byte // for what is fetched, by who has it
+
 	// Of an open job.
 	task   scheduler.Ref // what the attempt is called with
 	shard  uint32

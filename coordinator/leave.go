@@ -38,7 +38,7 @@ func (o *owner) slotDrained(e *scheduler.Effect) {
 }
 
 // maybeLeft lets a worker go that has drained, and of whose files none is wanted. It is asked for
-// after everything that may have been the last to wait for, and now and then.
+// when the worker begins to drain, and by tidy.
 func (o *owner) maybeLeft(w *worker) {
 	if w.leaving == nil || w.leaves || len(w.leaving.busy) > 0 || o.wanted(w) {
 		return

@@ -73,12 +73,14 @@ func (p planner) plan(ctx context.Context, patterns []string) (plan, error) {
 		}
 	}
 	size := p.size(cost)
+	// Cuts for more than tasksMax splits would not be used: cut refuses so many.
+	least := max(size, (cost-int64(len(found))*fileCost)/int64(max(1, p.tasksMax)))
 	for i := range found {
 		in := &found[i]
 		if in.cost() <= size {
 			continue
 		}
-		if err := p.findCuts(ctx, in, size); err != nil {
+		if err := p.findCuts(ctx, in, least); err != nil {
 			return plan{}, inputError(in.Name, err)
 		}
 	}

@@ -59,18 +59,25 @@ func (o *owner) pull(sl *slot, d *order) bool {
 	for len(d.pulls) > 0 {
 		r := d.pulls[0]
 		from := &r.worker.peer.hello
-		if !reaches(&sl.worker.peer.hello, from) {
+		ticket := d.tickets[r.worker]
+		if ticket == nil && !reaches(&sl.worker.peer.hello, from) {
 			o.failJob(d.attempt.job, unreachable(r.worker, sl.worker))
 			return false
 		}
 		if !o.room(sl.worker.peer) {
 			return false // pump goes on
 		}
+		if ticket == nil { // one is for all outputs of the stage on that worker
+			if d.tickets == nil {
+				d.tickets = map[*worker][]byte{}
+			}
+			ticket = protocol.Ticket(r.worker.segmentKey, r.output.File, d.part)
+			d.tickets[r.worker] = ticket
+		}
 		m := protocol.Pull{
 			Attempt: uint64(d.attempt.id), Task: r.index, Address: from.Offer.Data,
 			Worker: from.Name, Path: r.output.File, Part: d.part, To: d.extract(r),
-			Ticket: protocol.Ticket(r.worker.segmentKey, r.output.File, d.part),
-			Last:   len(d.pulls) == 1,
+			Ticket: ticket, Last: len(d.pulls) == 1,
 		}
 		if j := d.attempt.job; d.attempt.stage == fanfold.StageReduce && j.stages.ranges {
 			keys := protocol.Range{}

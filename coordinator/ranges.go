@@ -20,8 +20,8 @@ func (o *owner) sampled(p *peer, m *protocol.Sample) error {
 		return nil
 	}
 	a := &sl.attempts[i]
-	if !a.job.stages.ranges || a.stage != fanfold.StageMap {
-		return errProtocol("Sample of an attempt that was not asked for one")
+	if !a.job.stages.ranges || a.stage != fanfold.StageMap || a.sample != nil {
+		return errProtocol("Sample of an attempt that was not asked for one, or has sent it")
 	}
 	most := max(1, sampleKeysMax/len(a.job.splits))
 	for i := range min(most, len(m.Keys)) {

@@ -67,12 +67,14 @@ func (o *owner) keepSkipped(j *job) {
 	})
 }
 
-// promoteAll moves files out of a folder, and removes that.
+// promoteAll moves files out of a folder, and removes that. What an earlier delivery of the job has
+// moved stays: a map task that ran again has skipped the same records.
 func promoteAll(
 	ctx context.Context, store storage.Driver, moves map[string]string, folder string,
 ) error {
 	for from, to := range moves {
-		if err := store.Promote(ctx, from, to); err != nil {
+		err := store.Promote(ctx, from, to)
+		if err != nil && fanfold.KindOf(err) != fanfold.KindExists {
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ type worker struct {
 	peer   *peer // its control connection
 	joined scheduler.Time
 	slots  []*slot // those that it offers, by their index
-	leaves bool    // it has said good-bye
+	leaves bool    // one of both sides has said good-bye
 	lost   bool
 
 	suspect bool     // it has not been heard of for a while

@@ -60,24 +60,28 @@ func (a *Agent) watchCeiling(ctx context.Context) {
 		}
 		for _, s := range a.slots {
 			for _, p := range s.children() {
-				if why := a.cfg.Ceiling.exceeded(p.Tree()); why != "" {
+				if why := a.cfg.Ceiling.exceeded(p.Tree()); why != "" && s.condemn(p, why) {
 					a.log.Warn("task process is killed", "slot", s.index, "pid", p.PID(), "why", why)
-					s.condemn(p, why)
+					p.Kill(0)
 				}
 			}
 		}
 	}
 }
 
-// condemn kills a process, and keeps why for the report of its end.
-func (s *slot) condemn(p child, why string) {
+// condemn keeps why a process is to be killed, for the report of its end. False: it has ended, or
+// is being killed already.
+func (s *slot) condemn(p child, why string) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.condemned[p] != "" || closed(p.Done()) {
+		return false
+	}
 	if s.condemned == nil {
 		s.condemned = map[child]string{}
 	}
 	s.condemned[p] = why
-	s.mu.Unlock()
-	p.Kill(0)
+	return true
 }
 
 // verdict takes why a process that has ended was killed; "": it was not.

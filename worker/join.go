@@ -33,7 +33,7 @@ func Join(ctx context.Context, cfg Config) error {
 			rest = rejoinMin
 		}
 		cfg.Log.Warn("not at the coordinator", "error", err, "rest", rest)
-		pause(ctx, cfg.Leave, rest/2+rand.N(rest/2))
+		restUnlessLeaving(ctx, cfg.Leave, rest/2+rand.N(rest/2))
 		rest = min(2*rest, rejoinMax)
 	}
 	return nil
@@ -70,8 +70,8 @@ func hopeless(err error) bool {
 	return pki.Refused(err)
 }
 
-// pause waits, or until ctx or leave ends.
-func pause(ctx context.Context, leave <-chan struct{}, d time.Duration) {
+// restUnlessLeaving waits, or until ctx or leave ends.
+func restUnlessLeaving(ctx context.Context, leave <-chan struct{}, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fanfold/fanfold/internal/pause"
 	"github.com/fanfold/fanfold/protocol"
 	"github.com/fanfold/fanfold/shuffle/transfer"
 )
@@ -68,12 +69,11 @@ func (c *controller) credit(m *protocol.Credit) {
 func (s *sending) send(ctx context.Context, root *os.Root, name string) error {
 	f, err := openRegular(root, name)
 	for errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		select {
-		case <-time.After(filesPause): // others close theirs
-			f, err = openRegular(root, name)
-		case <-ctx.Done():
+		pause.For(ctx, filesPause) // others close theirs
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		f, err = openRegular(root, name)
 	}
 	if err != nil {
 		return err

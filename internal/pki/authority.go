@@ -95,17 +95,13 @@ func OpenAuthority(dir string) (*Authority, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, CAKeyFile)
-	der, err := readPEM(file, pemKey, true)
+	key, err := readKey(file, cert, CAFile)
 	if err != nil {
 		return nil, err
 	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
-	}
 	signer, ok := key.(*ecdsa.PrivateKey)
-	if !ok || !signer.PublicKey.Equal(cert.PublicKey) {
-		return nil, fmt.Errorf("read %s: it is not the key of %s", file, CAFile)
+	if !ok {
+		return nil, fmt.Errorf("read %s: it is no ECDSA key", file)
 	}
 	a.key = signer
 	return a, nil

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -25,7 +26,7 @@ func In(dir string) Files {
 }
 
 func readCertificate(file string) (*x509.Certificate, error) {
-	der, err := readPEM(file, pemCert, false)
+	der, err := readPEM(file, pemCert)
 	if err != nil {
 		return nil, err
 	}
@@ -36,14 +37,32 @@ func readCertificate(file string) (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// readPEM reads the first block of a file. A secret one must be its owner's alone.
-func readPEM(file, kind string, secret bool) ([]byte, error) {
+// readKey reads the key of a certificate, which is in certFile.
+func readKey(file string, cert *x509.Certificate, certFile string) (crypto.Signer, error) {
+	der, err := readPEM(file, pemKey)
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	public, ok := cert.PublicKey.(interface{ Equal(x crypto.PublicKey) bool })
+	signer, isKey := key.(crypto.Signer)
+	if !ok || !isKey || !public.Equal(signer.Public()) {
+		return nil, fmt.Errorf("read %s: it is not the key of %s", file, certFile)
+	}
+	return signer, nil
+}
+
+// readPEM reads the first block of a file. A key must be its owner's alone.
+func readPEM(file, kind string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if secret {
+	if kind == pemKey {
 		if err := checkPrivate(f); err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package pki
 
 import (
-	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -97,18 +96,9 @@ func load(files Files) (*material, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := readPEM(files.Key, pemKey, true)
+	key, err := readKey(files.Key, leaf, files.Cert)
 	if err != nil {
 		return nil, err
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", files.Key, err)
-	}
-	public, ok := leaf.PublicKey.(interface{ Equal(x crypto.PublicKey) bool })
-	private, isKey := key.(crypto.Signer)
-	if !ok || !isKey || !public.Equal(private.Public()) {
-		return nil, fmt.Errorf("read %s: it is not the key of %s", files.Key, files.Cert)
 	}
 	cluster, err := clusterOf(ca)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path"
@@ -162,11 +163,8 @@ func (f *Fetcher) leave(p *peer) {
 // write makes the file of an extract under another name, and renames it when it is whole.
 func (f *Fetcher) write(ctx context.Context, p *peer, s *Source) error {
 	root := f.cfg.Root
-	if err := root.MkdirAll(path.Dir(s.To), 0o700); err != nil {
-		return local(err)
-	}
 	name := fmt.Sprintf("%s.%d", s.To, f.number.Add(1))
-	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := create(root, name)
 	if err != nil {
 		return local(err)
 	}
@@ -185,6 +183,21 @@ func (f *Fetcher) write(ctx context.Context, p *peer, s *Source) error {
 	}
 	f.fetched.Add(1)
 	return nil
+}
+
+// create makes a file and its folder, which another fetch that was stopped may remove as long as
+// nothing is in it.
+func create(root *os.Root, name string) (file *os.File, err error) {
+	for range triesMax {
+		err = root.MkdirAll(path.Dir(name), 0o700)
+		if err == nil {
+			file, err = root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return file, err
 }
 
 // complete tries until the extract is whole, each time behind the last block that was right.

@@ -259,3 +259,30 @@ func TestFetchCannotWrite(t *testing.T) {
 		t.Errorf("%v is said to be the source's fault", err)
 	}
 }
+
+// Connections that were refused for want of room take none themselves.
+func TestServerForgetsRefusedSessions(t *testing.T) {
+	n := loopback(t)
+	r := newRig(t, n, small)
+	const most = 1024
+	open := make([]*stranger, 0, most)
+	for range most {
+		s, err := r.join(t, n, protocol.RoleWorker)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, s)
+	}
+	for range 3 {
+		if _, err := r.join(t, n, protocol.RoleWorker); fanfold.KindOf(err) != fanfold.KindBusy {
+			t.Fatalf("got %v, want %v", err, fanfold.KindBusy)
+		}
+	}
+	open[0].conn.Close()
+	for range 10_000 { // its end comes to be known
+		if _, err := r.join(t, n, protocol.RoleWorker); err == nil {
+			return
+		}
+	}
+	t.Error("nobody gets in although one has left")
+}

@@ -141,17 +141,20 @@ func (s *Server) shake(
 		c.Close()
 		return nil, protocol.Hello{}, errNotYet
 	}
-	conn := protocol.NewConn(c)
+	conn, counted := protocol.NewConn(c), false
 	hello, _, err := protocol.Accept(ctx, conn, protocol.AcceptConfig{
 		Identity: id, Token: may.token, Roles: []protocol.Role{protocol.RoleWorker},
 		Hello: protocol.Hello{Role: uint8(protocol.RoleWorker), Product: s.cfg.Product},
 		Welcome: func(protocol.Hello, protocol.Identity) (w protocol.Welcome, err error) {
-			if s.count(1) > sessionsMax {
+			if counted = true; s.count(1) > sessionsMax {
 				err = fanfold.Errorf(fanfold.KindBusy, "join", "%d connections are open", sessionsMax)
 			}
 			return w, err
 		},
 	})
+	if err != nil && counted {
+		s.count(-1)
+	}
 	return conn, hello, err
 }
 
