@@ -98,7 +98,8 @@ func (b *workshop) measure(ctx context.Context, c contestant) (sample, error) {
 		if err != nil {
 			return s, err
 		}
-		return s, c.measured(text, &s)
+		err = c.measured(text, &s)
+		return s, err
 	}
 	return s, check(c, output.Name())
 }

@@ -31,6 +31,9 @@ func (a *app) checkCommand() *cobra.Command {
 			"output of a sort. The first record that is\nout of order ends the command with exit code 1.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if reading.ExpandMax < 0 {
+				return usagef("read flags", "--expand-max is below zero")
+			}
 			c := &check{unordered: sumOnly, reading: reading}
 			if how, err := format.Of(reading); err != nil {
 				return err
@@ -44,7 +47,7 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVarP(&params, "param", "p", nil,
 		"`key=value` as for the job sort, repeatable")
-	registerReading(cmd.Flags(), &reading)
+	registerFormat(cmd.Flags(), &reading)
 	cmd.Flags().BoolVar(&sumOnly, "sum", false, "only count and sum: the records are in no order")
 	return cmd
 }

@@ -51,7 +51,8 @@ func (a *app) address(roles ...certRole) (client.Config, error) {
 	if isSocket || a.tlsDir == "" {
 		return cfg, nil
 	}
-	return cfg, a.secure(&cfg, roles)
+	err = a.secure(&cfg, roles)
+	return cfg, err
 }
 
 // secure has this side prove itself by its certificate, and come as what that says.

@@ -61,21 +61,21 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.priority, "priority", fanfold.DefaultPriority, "0 (first) to 7")
 	fs.StringVar(&f.filesFrom, "files-from", "", "read input names from `file`, one a line; -: stdin")
 	fs.BoolVar(&f.inline, "inline", false, "send the inputs' bytes instead of their names")
-	registerReading(fs, &f.reading)
+	registerFormat(fs, &f.reading)
+	fs.IntVar(&f.reading.SkipBad, "skip-bad", 0, "skip up to `N` bad records (default: none)")
+	fs.StringVar(&f.reading.Skipped, "skipped", "", "`folder` for copies of the records skipped")
+	fs.BoolVar(&f.reading.Header, "header", false, "the first record of each input names its columns")
 	f.registerLimits(fs)
 	f.registerCommand(fs)
 }
 
-func registerReading(fs *pflag.FlagSet, r *fanfold.Reading) {
+func registerFormat(fs *pflag.FlagSet, r *fanfold.Reading) {
 	fs.StringVar(&r.Format, "format", "",
 		"`format` of the inputs: "+format.Usage+" (default: lines)")
 	fs.StringVar(&r.Codec, "codec", "",
 		"`codec` of the inputs: plain, gzip, zstd or bzip2 (default: by their first bytes)")
 	fs.IntVar(&r.ExpandMax, "expand-max", storage.DefaultExpandMax,
 		"times its size that a compressed input may become, above 64MiB")
-	fs.IntVar(&r.SkipBad, "skip-bad", 0, "skip up to `N` bad records (default: none)")
-	fs.StringVar(&r.Skipped, "skipped", "", "`folder` for copies of the records skipped")
-	fs.BoolVar(&r.Header, "header", false, "the first record of each input names its columns")
 }
 
 func (f *jobFlags) registerLimits(fs *pflag.FlagSet) {

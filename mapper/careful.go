@@ -107,6 +107,9 @@ func (c *careful) try(f *feeder, rec fanfold.Record, name string) (bad bool, err
 		return false, userError("start mapper", "", -1, err)
 	}
 	f.use(m)
+	if len(c.bad) > f.task.Reading.SkipBad {
+		return true, errWindow // the job fails anyhow
+	}
 	return true, nil
 }
 

@@ -8,15 +8,14 @@ import (
 
 // bypass gives a buffer that goes on in the place of a table which, when its memory was full, had
 // fewer than three records for two groups: to sort such records and fold them while they are
-// written takes less than to look for the group of each.
+// written takes less than to look for the group of each. The buffer has the runs then, after an
+// error too.
 func (t *table) bypass() (*buffer, error) {
 	b := newBuffer(t.c, t.runs.meter)
 	b.runs, b.folds = t.runs, true
-	if err := copyRows(b, t.sorted()); err != nil { // what has come since
-		return nil, err
-	}
+	err := copyRows(b, t.sorted()) // what has come since
 	t.free()
-	return b, nil
+	return b, err
 }
 
 // foldValue is the value of entry i as it stands in rows of a program that folds.
@@ -25,10 +24,8 @@ func (b *buffer) foldValue(batch *fanfold.Batch, i int) (value []byte, err error
 	switch {
 	case b.c.Aggregator != nil:
 		value, b.text = batchValue(batch, i, b.text)
-		if b.state, err = b.c.Aggregator.Add(b.state[:0], value); err != nil {
-			err = userError("aggregate", batch.Key(i), err)
-		}
-		return b.state, err
+		b.state, err = b.c.Aggregator.Add(b.state[:0], value)
+		return b.state, stateError(batch.Key(i), b.state, err)
 	case fold == fanfold.Distinct:
 		return nil, nil
 	case fold == fanfold.First:

@@ -79,10 +79,10 @@ func (a *accumulator) take(key, value []byte) (err error) {
 	if a.agg != nil {
 		if first {
 			a.bytes, a.none = append(a.bytes[:0], value...), false
-		} else if a.bytes, err = a.agg.Merge(a.bytes, value); err != nil {
-			err = userError("aggregate", key, err)
+			return nil
 		}
-		return err
+		a.bytes, err = a.agg.Merge(a.bytes, value)
+		return stateError(key, a.bytes, err)
 	}
 	if !numeric(a.fold) {
 		if first && a.fold == fanfold.First {

@@ -46,9 +46,8 @@ type Output struct {
 	dest    destination
 	sorter  *buffer // nil: records come as they are to go
 	byValue bool
-	top     int64 // records that may yet be written; negative: any number
 	taken   int64 // records
-	most    int   // of them that are to be written; 0: all
+	most    int64 // of them that are to be written; 0: all
 	text    []byte
 	key     []byte
 	value   []byte
@@ -65,10 +64,7 @@ type destination interface {
 // NewOutput starts an output. Config.Program and Config.Partitions are not looked at.
 func NewOutput(c Config, oc OutputConfig) (*Output, error) {
 	c.Program, c.Aggregator, c.Partitions = &fanfold.Program{}, nil, 1
-	o := &Output{top: -1, most: oc.Top}
-	if oc.Top > 0 {
-		o.top = int64(oc.Top)
-	}
+	o := &Output{most: int64(oc.Top)}
 	switch oc.Sort {
 	case fanfold.SortNone:
 	case fanfold.SortValue:
@@ -123,10 +119,9 @@ func (o *Output) Append(key, value []byte) error {
 
 // deliver writes a record that is in its place.
 func (o *Output) deliver(key, value []byte) error {
-	if o.top == 0 {
+	if o.most > 0 && o.dest.total() == o.most {
 		return nil
 	}
-	o.top--
 	return o.dest.append(0, key, value)
 }
 
@@ -140,7 +135,7 @@ func (o *Output) Finish() (fanfold.Output, error) {
 	}
 	want := o.taken
 	if o.most > 0 {
-		want = min(want, int64(o.most))
+		want = min(want, o.most)
 	}
 	if err := counted(want, o.dest.total()); err != nil {
 		return fanfold.Output{}, err

@@ -29,8 +29,8 @@ func (t *table) flushStates(b *fanfold.Batch) error {
 			state = t.stateOf(s)
 		}
 		state, err := t.c.Aggregator.Add(state, value)
-		if err != nil {
-			return userError("aggregate", b.Key(i), err)
+		if err = stateError(b.Key(i), state, err); err != nil {
+			return err
 		}
 		if s == nil {
 			t.scratch = state
@@ -45,15 +45,24 @@ func (t *table) flushStates(b *fanfold.Batch) error {
 	return nil
 }
 
+// stateError is what is wrong with what an Aggregator has made of a key.
+func stateError(key, state []byte, err error) error {
+	switch {
+	case err != nil:
+		return userError("aggregate", key, err)
+	case len(state) > fanfold.RecordMax:
+		return fanfold.Errorf(fanfold.KindTooLarge, "aggregate", "the state of %s has %d bytes; "+
+			"the limit is %d", quote(key), len(state), fanfold.RecordMax)
+	}
+	return nil
+}
+
 // stateOf is the state of a slot, with the capacity of its room.
 func (t *table) stateOf(s *slot) []byte {
 	if s == t.oversized.slot {
 		return t.oversized.state
 	}
 	n, room := int(uint32(s.n)), int(s.n>>stateRoomBits)
-	if room == 0 {
-		return []byte{}
-	}
 	at := t.arena.at(uint64(s.ref))
 	if size := s.keyLen(); size > inlineKey {
 		at = at[size:]

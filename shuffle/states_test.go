@@ -68,7 +68,7 @@ func aggregated(t fataler, c Config, every int, pieces ...[]record) []pair {
 	}
 	defer in.Close()
 	var got keeper
-	out := &Output{dest: &got, top: -1}
+	out := &Output{dest: &got}
 	if err := in.Fold(out); err != nil {
 		t.Fatalf("fold: %v", err)
 	}

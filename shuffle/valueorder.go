@@ -1,9 +1,9 @@
 package shuffle
 
 import (
-	"bytes"
 	"encoding/binary"
 
+	"github.com/fanfold/fanfold"
 	"github.com/fanfold/fanfold/internal/decimal"
 )
 
@@ -26,26 +26,13 @@ func appendValueOrder(k, v, key, value []byte) (sortKey, held []byte) {
 			k[i] = ^k[i]
 		}
 	} else {
-		k = appendEscaped(append(k, notNumber), value)
+		k = fanfold.AppendKeyText(append(k, notNumber), value)
 	}
 	v = binary.AppendUvarint(v, uint64(len(k)))
 	if value != nil {
 		v = append(append(v, 1), value...)
 	}
 	return append(k, key...), v
-}
-
-// appendEscaped appends bytes such that the order of two results is that of the bytes and none is a
-// prefix of another: NUL becomes 00 FF, and the end is 00 00.
-func appendEscaped(dst, b []byte) []byte {
-	for {
-		i := bytes.IndexByte(b, 0)
-		if i < 0 {
-			return append(append(dst, b...), 0, 0)
-		}
-		dst = append(append(dst, b[:i]...), 0, 0xFF)
-		b = b[i+1:]
-	}
 }
 
 // undoValueOrder gives the record back that appendValueOrder was given.

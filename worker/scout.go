@@ -57,7 +57,7 @@ func (x *executor) scout(
 	return func(from int64, found func(mapper.Bad)) error {
 		dir := filepath.Join(t.Dir, "scout")
 		defer os.RemoveAll(dir)
-		for {
+		for range t.Reading.SkipBad + 1 { // with more the job fails anyhow
 			setup := scoutSetup{Job: a.plan.job, ID: a.id, Dir: dir, Split: a.split, From: from}
 			died, err := x.runScout(t, setup, b)
 			if err != nil {
@@ -73,6 +73,7 @@ func (x *executor) scout(
 			found(mapper.Bad{Record: at, Reason: "the mapper's process died: " + died})
 			from = at + 1
 		}
+		return nil
 	}
 }
 
